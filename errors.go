@@ -1,6 +1,10 @@
 package symbolon
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/symbolon-auth/symbolon/storage"
+)
 
 // The classes of errors that every package of this module wraps, so that an
 // edge such as an HTTP handler can tell them apart without knowing the package.
@@ -11,7 +15,7 @@ var (
 
 	// ErrUnavailable is wrapped when a store or a directory could not answer.
 	// The request was refused because of it and may be sent again.
-	ErrUnavailable = errors.New("temporarily unavailable")
+	ErrUnavailable = storage.ErrUnavailable
 
 	// ErrNotFound is what a directory returns for a login or an id that it does
 	// not know. Any other error of a directory counts as ErrUnavailable.

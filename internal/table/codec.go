@@ -1,0 +1,100 @@
+package table
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+)
+
+// ErrCorrupt says that a stored record cannot be read: it was damaged, or a
+// newer version of this module wrote it. Whoever depends on it refuses (S8).
+var ErrCorrupt = errors.New("a stored record cannot be read")
+
+// format is the version of stored records that this module writes. It reads
+// what is not newer.
+const format = 1
+
+// encode returns v as a JSON object with its format version. Members of the
+// record's former value that T does not know are kept: in a fleet that is being
+// upgraded an old process must not drop what a new one wrote.
+func encode(v any, former []byte) ([]byte, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return nil, fmt.Errorf("record %T is not a JSON object: %w", v, err)
+	}
+	if former != nil {
+		old, err := object(former)
+		if err != nil {
+			return nil, err
+		}
+		for _, known := range memberNames(reflect.TypeOf(v)) {
+			delete(old, known)
+		}
+		for name, m := range old {
+			if _, ours := members[name]; !ours {
+				members[name] = m
+			}
+		}
+	}
+	members["v"] = json.RawMessage(fmt.Sprint(format))
+	return json.Marshal(members)
+}
+
+func decode(raw []byte, into any) error {
+	if _, err := object(raw); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return nil
+}
+
+// object reads the members and holds the version to what this module knows.
+func object(raw []byte) (map[string]json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if err := d.Decode(&members); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: something follows it", ErrCorrupt)
+	}
+	var v int
+	if err := json.Unmarshal(members["v"], &v); err != nil || v < 1 {
+		return nil, fmt.Errorf("%w: no format version", ErrCorrupt)
+	}
+	if v > format {
+		return nil, fmt.Errorf("%w: its format %d is newer than %d, upgrade this process", ErrCorrupt, v, format)
+	}
+	return members, nil
+}
+
+func memberNames(t reflect.Type) []string {
+	names := []string{"v"}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return names
+	}
+	for _, f := range reflect.VisibleFields(t) {
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case tag == "-" || f.Anonymous && tag == "":
+		case tag != "":
+			names = append(names, tag)
+		default:
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,71 @@
+package table
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"strings"
+)
+
+// Shards is the number of buckets into which a tenant's data falls, fixed at
+// installation.
+const Shards = 64
+
+// Shard is one bucket: what lies in it can change in one commit.
+type Shard uint8
+
+// ShardOf returns the bucket of an aggregate. The kind takes part, so that an
+// actor and a subject of the same id do not always share one.
+func ShardOf(kind, id string) Shard {
+	sum := sha256.Sum256([]byte(kind + "\x00" + id))
+	return Shard(sum[0] % Shards)
+}
+
+// String returns two hexadecimal digits, as they stand in an interaction's id.
+func (s Shard) String() string { return fmt.Sprintf("%02x", uint8(s)) }
+
+// ParseShard is the inverse of String; ok is false for anything else.
+func ParseShard(s string) (shard Shard, ok bool) {
+	for i := range Shard(Shards) {
+		if i.String() == s {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+const maxPart = 160 // bytes of one escaped component; three of them and their kind stay below storage.MaxName
+
+// Name joins components into a stored name. Each is escaped, so that no id can
+// reach into another's names (S20), and a component that would become too long
+// stands in as its hash.
+func Name(parts ...string) string {
+	var b strings.Builder
+	for i, p := range parts {
+		if i > 0 {
+			b.WriteByte('/')
+		}
+		b.WriteString(escape(p))
+	}
+	return b.String()
+}
+
+var base32hex = base32.HexEncoding.WithPadding(base32.NoPadding)
+
+func escape(part string) string {
+	const hex = "0123456789abcdef"
+	var b strings.Builder
+	for i := range len(part) {
+		switch c := part[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-._@+:", c) >= 0:
+			b.WriteByte(c)
+		default:
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		}
+	}
+	if b.Len() > maxPart { // "~" is never left unescaped, so no short component looks like a hash
+		sum := sha256.Sum256([]byte(part))
+		return "~" + base32hex.EncodeToString(sum[:])
+	}
+	return b.String()
+}
