@@ -4,7 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"io"
 	"strings"
+
+	"github.com/symbolon-auth/symbolon/storage"
 )
 
 // Shards is the number of buckets into which a tenant's data falls, fixed at
@@ -68,4 +71,15 @@ func escape(part string) string {
 		return "~" + base32hex.EncodeToString(sum[:])
 	}
 	return b.String()
+}
+
+// NewID draws 128 random bits in base32 behind a prefix that names the kind of
+// thing. An Update draws its ids before it begins, since its function may run
+// again.
+func NewID(rand io.Reader, prefix string) (string, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(rand, b[:]); err != nil {
+		return "", fmt.Errorf("%w: draw an id: %w", storage.ErrUnavailable, err)
+	}
+	return prefix + strings.ToLower(base32hex.EncodeToString(b[:])), nil
 }

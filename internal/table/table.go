@@ -89,6 +89,9 @@ func Get[T any](v *View, name string) (value T, ok bool, err error) {
 
 // Read gets records of one shard, all as of one moment.
 func (s *Space) Read(ctx context.Context, sh Shard, names ...string) (*View, error) {
+	if len(names) == 0 {
+		return &View{now: s.now(), shard: sh, recs: map[string]storage.Record{}}, nil
+	}
 	recs, err := s.store.Get(ctx, s.shard(sh), names...)
 	if err != nil {
 		return nil, unavailable(err)
@@ -136,9 +139,9 @@ func (s *Space) Scan(ctx context.Context, sh Shard, prefix, after string, limit 
 	return rows, next, nil
 }
 
-// Update reads names of one shard, asks f what to write, and commits it if
-// nothing that was read has changed; otherwise it asks again. An error of f
-// ends it with nothing written. It returns the records as they were committed.
+// Update reads names of one shard (none, to only add rows), asks f what to
+// write, and commits it if nothing that it replaces or checks has changed;
+// otherwise it asks again. An error of f ends it with nothing written. It returns the records as they were committed.
 // The loop ends with ctx, and after 5 seconds at the latest.
 func (s *Space) Update(ctx context.Context, sh Shard, names []string, f func(*Tx) error) (*View, error) {
 	return s.update(ctx, &View{shard: sh, names: names}, f)
@@ -153,7 +156,7 @@ func (s *Space) Continue(ctx context.Context, from *View, f func(*Tx) error) (*V
 func (s *Space) update(ctx context.Context, from *View, f func(*Tx) error) (*View, error) {
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
-	leave, err := s.enter(ctx, from.shard, from.names[0])
+	leave, err := s.enter(ctx, from)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -226,8 +229,11 @@ func (s *Space) arrived(ctx context.Context, sent *Tx) (*View, error) {
 
 // enter lets one goroutine of this process at a time at a record. It is not
 // needed for correctness: it keeps goroutines from fighting at the engine.
-func (s *Space) enter(ctx context.Context, sh Shard, name string) (leave func(), err error) {
-	g := s.gate[maphash.String(s.seed, sh.String()+name)%gates]
+func (s *Space) enter(ctx context.Context, v *View) (leave func(), err error) {
+	if len(v.names) == 0 {
+		return func() {}, nil
+	}
+	g := s.gate[maphash.String(s.seed, v.shard.String()+v.names[0])%gates]
 	select {
 	case g <- struct{}{}:
 		return func() { <-g }, nil
