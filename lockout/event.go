@@ -1,0 +1,102 @@
+package lockout
+
+import "time"
+
+// Event is one thing that happened to a secret. Make it with the functions below; the zero Event is refused.
+type Event struct {
+	kind kind
+	id   string
+}
+
+type kind uint8
+
+const (
+	reserve kind = iota + 1
+	right
+	wrong
+	unlock
+	hold
+	reset
+	rebind
+	tick
+)
+
+// Reserve asks for permission to look at the secret, under an id drawn for this attempt alone (128 random bits). Asked
+// again with the same id, it is admitted again and its lease starts anew; it still takes one place only. An empty id is
+// refused.
+func Reserve(id string) Event { return Event{reserve, id} }
+
+// Right settles the reservation: the secret was right. Settle in the commit that stores what follows from it.
+func Right(id string) Event { return Event{right, id} }
+
+// Wrong settles the reservation: the secret was wrong.
+func Wrong(id string) Event { return Event{wrong, id} }
+
+// Unlock opens a lock or a hold on the word of an authorized person; on an open State it changes nothing. It never
+// clears the count of consecutive failures, and never revives a dead secret.
+func Unlock() Event { return Event{kind: unlock} }
+
+// Hold locks until an Unlock, on the word of an administrator.
+func Hold() Event { return Event{kind: hold} }
+
+// Reset tells that the owner replaced the secret after proof by another factor. It opens a timed lock, but neither a hold
+// nor a dead secret; consecutive failures stay. Checks under way are void: they look at the secret that is gone.
+func Reset() Event { return Event{kind: reset} }
+
+// Rebind tells that a new secret was bound, with all the proof that binding needs. Everything is cleared, the count of
+// consecutive failures too; only a hold stays until an Unlock.
+func Rebind() Event { return Event{kind: rebind} }
+
+// Tick only lets time pass. Its answer's Phase is where the State stands.
+func Tick() Event { return Event{kind: tick} }
+
+// Verdict is what to do after an event.
+type Verdict uint8
+
+// The zero Verdict is none of these and permits nothing.
+const (
+	Admit   Verdict = iota + 1 // Reserve: look at the secret now, then settle
+	Busy                       // Reserve: others use up the attempts left; wait a little or refuse; nothing was counted
+	Locked                     // any: refused; never look at the secret; nothing was counted, no lock was extended
+	Granted                    // Right: let them in
+	Denied                     // Right, Wrong: do not; a settled, lapsed or unknown id counts nothing more
+	Done                       // Unlock, Hold, Reset, Rebind, Tick: carried out
+)
+
+// String returns the verdict's name in lower case.
+func (v Verdict) String() string {
+	return name(int(v), "none", "admit", "busy", "locked", "granted", "denied", "done")
+}
+
+// Phase is where a State stands. It is for the audit and for administrators: outside, every phase looks the same.
+type Phase uint8
+
+// Unknown is the zero Phase and refuses, as do Timed, Held and Dead.
+const (
+	Unknown Phase = iota // no usable record, or an invalid Policy
+	Open                 // attempts are left
+	Full                 // all that are left are under way
+	Timed                // locked until the answer's Until
+	Held                 // locked until an administrator unlocks
+	Dead                 // DeadAfter consecutive failures: a new secret must be bound
+)
+
+// String returns the phase's name in lower case.
+func (p Phase) String() string {
+	return name(int(p), "unknown", "open", "full", "timed", "held", "dead")
+}
+
+// Answer tells what to do after an event, and what the audit should know.
+type Answer struct {
+	Verdict Verdict
+	Phase   Phase     // after the event
+	Tripped bool      // this event, or the time that passed before it, locked, held or killed the secret: tell once
+	Until   time.Time // end of the timed lock that holds now, or that tripped and is over already; else zero
+}
+
+func name(i int, names ...string) string {
+	if i >= len(names) {
+		return "invalid"
+	}
+	return names[i]
+}

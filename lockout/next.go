@@ -1,0 +1,209 @@
+package lockout
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// drift is how far the time remembered in a State may run ahead of a node's own clock and still be believed. Within it, a
+// slow node cannot reopen what a faster one has locked; beyond it, one node that is years ahead would lock for years.
+const drift = 2 * time.Minute
+
+// Next returns the State after the event, and what to do. It is pure and safe for concurrent use, and it never changes
+// its argument: an optimistic loop may call it again with a newer State. Now is the caller's clock, in any location.
+//
+// Before the event itself, the time since the last one takes effect, in the order in which it would have been seen:
+// checks whose lease ran out become failures, failures older than the window go, and a timed lock that is over leaves
+// the record empty. So it makes no difference whether anybody looked in between.
+func (p Policy) Next(s State, e Event, now time.Time) (State, Answer) {
+	p = p.orDefault()
+	if p.Validate() != nil || !s.sound() {
+		return s, Answer{Verdict: Locked, Phase: Unknown} // absence is refusal, for every event
+	}
+	own := instant(now)
+	m := machine{Policy: p, State: s.clone(), now: min(max(own, s.At), own.add(drift))}
+	m.At = max(s.At, m.now)
+	m.pass()
+	verdict := m.apply(e)
+	return m.State, Answer{Verdict: verdict, Phase: m.phase(), Tripped: m.tripped, Until: cmp.Or(m.Until, m.over).Time()}
+}
+
+// machine is one call of Next.
+type machine struct {
+	Policy
+	State
+	now     Instant
+	tripped bool
+	over    Instant // end of a lock that tripped and ended before now
+}
+
+// pass lets the time until now take effect.
+func (m *machine) pass() {
+	m.order()
+	for len(m.Reservations) > 0 && m.Reservations[0].Deadline <= m.now {
+		lapsed := m.Reservations[0].Deadline
+		m.Reservations = m.Reservations[1:]
+		// The failure gets the time of its deadline. The time of this event would make an old lapse, found a day later,
+		// count as fresh, and would let whoever chooses when to look choose when it counts. The time of the reservation
+		// would be too early: the secret may have been looked at until the lease ran out.
+		m.age(lapsed)
+		m.fail(lapsed)
+	}
+	m.age(m.now)
+	if m.trip() { // an organisation has lowered Max since
+		m.age(m.now)
+	}
+}
+
+// age drops what no longer counts at that time.
+func (m *machine) age(at Instant) {
+	if m.Until > 0 && m.Until <= at {
+		if m.tripped {
+			m.over = m.Until
+		}
+		m.Until, m.Fails = 0, nil
+	}
+	m.Fails = slices.DeleteFunc(m.Fails, func(f Instant) bool { return f.add(m.Window) < at })
+}
+
+// apply carries out the event at the time now.
+func (m *machine) apply(e Event) Verdict {
+	switch e.kind {
+	case reserve:
+		return m.reserve(e.id)
+	case right, wrong:
+		return m.settle(e)
+	case unlock:
+		return m.unlock()
+	case hold:
+		m.Until = held
+		return Done
+	case reset:
+		return m.reset()
+	case rebind:
+		m.renew(0)
+		return Done
+	case tick:
+		return Done
+	}
+	return Locked
+}
+
+func (m *machine) reserve(id string) Verdict {
+	if m.locked() || id == "" {
+		return Locked
+	}
+	deadline := m.now.add(m.Lease)
+	if i := m.find(id); i >= 0 {
+		m.Reservations[i].Deadline = max(deadline, m.Reservations[i].Deadline)
+	} else if m.left() > 0 {
+		m.Reservations = append(m.Reservations, Reservation{ID: id, Deadline: deadline})
+	} else {
+		return Busy
+	}
+	m.order()
+	return Admit
+}
+
+func (m *machine) settle(e Event) Verdict {
+	i := m.find(e.id)
+	if i < 0 {
+		return Denied // settled before, or lapsed: counted already
+	}
+	m.Reservations = slices.Delete(m.Reservations, i, i+1)
+	switch {
+	case e.kind == wrong:
+		m.fail(m.now)
+		return Denied
+	case m.locked():
+		return Denied // locked while the secret was being looked at; being right does not outrun an administrator
+	}
+	m.Fails, m.Locks, m.Consecutive = nil, 0, 0
+	return Granted
+}
+
+func (m *machine) unlock() Verdict {
+	if m.dead() {
+		return Locked
+	}
+	if m.locked() {
+		m.Until, m.Fails, m.Locks = 0, nil, 0
+	}
+	return Done
+}
+
+func (m *machine) reset() Verdict {
+	if m.dead() || m.Until == held {
+		return Locked
+	}
+	m.renew(m.Consecutive)
+	return Done
+}
+
+// renew starts over with a new secret. Checks of the old one that are under way can no longer be settled, or a thief who
+// holds the old password could be let in just after it was replaced.
+func (m *machine) renew(consecutive int) {
+	until := min(m.Until, 0) // a hold is not the owner's to lift
+	m.State = State{Born: true, Until: until, Consecutive: consecutive, At: m.At}
+}
+
+// fail counts one failure. While locked it adds to the consecutive ones only, and extends nothing.
+func (m *machine) fail(at Instant) {
+	m.Consecutive++
+	m.tripped = m.tripped || m.Consecutive == DeadAfter
+	if m.Until != 0 {
+		return
+	}
+	m.Fails = append(m.Fails, at)
+	slices.Sort(m.Fails) // a slower node may settle after a faster one
+	m.trip()
+}
+
+// trip locks when the failures reach Max, counted from the last of them, and reports whether it did.
+func (m *machine) trip() bool {
+	if m.Until != 0 || len(m.Fails) < m.Max {
+		return false
+	}
+	m.Fails = m.Fails[len(m.Fails)-m.Max:]
+	m.tripped = true
+	if m.Lock == 0 || m.MaxLocks > 0 && m.Locks >= m.MaxLocks {
+		m.Until = held
+	} else {
+		m.Until = m.Fails[m.Max-1].add(m.Lock)
+	}
+	m.Locks++
+	return true
+}
+
+// order sorts the reservations by deadline; a slower node's come before those of a faster one.
+func (m *machine) order() {
+	slices.SortStableFunc(m.Reservations, func(a, b Reservation) int { return cmp.Compare(a.Deadline, b.Deadline) })
+}
+
+// find returns the place of a reservation, or -1.
+func (m *machine) find(id string) int {
+	return slices.IndexFunc(m.Reservations, func(r Reservation) bool { return r.ID == id })
+}
+
+// left is how many more guesses may be looked at before the outcome of those under way is known.
+func (m *machine) left() int {
+	return min(m.Max-len(m.Fails), DeadAfter-m.Consecutive) - len(m.Reservations)
+}
+
+func (m *machine) dead() bool   { return m.Consecutive >= DeadAfter }
+func (m *machine) locked() bool { return m.Until != 0 || m.dead() }
+
+func (m *machine) phase() Phase {
+	switch {
+	case m.dead():
+		return Dead
+	case m.Until == held:
+		return Held
+	case m.Until > 0:
+		return Timed
+	case m.left() <= 0:
+		return Full
+	}
+	return Open
+}

@@ -1,0 +1,196 @@
+package lockout
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// policies draws any valid policy, small numbers first so that locks are frequent.
+func policies() *rapid.Generator[Policy] {
+	return rapid.Custom(func(t *rapid.T) Policy {
+		p := Policy{
+			Max:      rapid.IntRange(1, 6).Draw(t, "max"),
+			Window:   time.Duration(rapid.IntRange(10, 900).Draw(t, "window")) * time.Second,
+			Lock:     time.Duration(rapid.IntRange(0, 1800).Draw(t, "lock")) * time.Second,
+			Lease:    time.Duration(rapid.IntRange(1, 10).Draw(t, "lease")) * time.Second,
+			MaxLocks: rapid.IntRange(0, 3).Draw(t, "maxLocks"),
+		}
+		require.NoError(t, p.Validate())
+		return p
+	})
+}
+
+// events draws an event on one of a few ids, so that repeated and unknown ones are frequent too.
+func events(ids int) *rapid.Generator[Event] {
+	return rapid.Custom(func(t *rapid.T) Event {
+		id := fmt.Sprint("r", rapid.IntRange(1, ids).Draw(t, "id"))
+		kinds := []kind{reserve, reserve, reserve, wrong, wrong, right, tick, unlock, hold, reset, rebind}
+		return Event{rapid.SampledFrom(kinds).Draw(t, "kind"), id}
+	})
+}
+
+// LK-09: whatever happens, in whatever order, seen by whatever clocks, no more than Max guesses are under way or failed.
+func TestInvariants(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := policies().Draw(t, "policy")
+		s, at := NewState(), noon
+		for range rapid.IntRange(1, 120).Draw(t, "events") {
+			at = at.Add(time.Duration(rapid.IntRange(0, 30_000).Draw(t, "wait")) * time.Millisecond)
+			if rapid.IntRange(0, 20).Draw(t, "long") == 0 {
+				at = at.Add(time.Hour)
+			}
+			skewed := at.Add(time.Duration(rapid.IntRange(-300, 300).Draw(t, "skew")) * time.Second)
+			e := events(8).Draw(t, "event")
+			reserved := slices.ContainsFunc(s.Reservations, func(r Reservation) bool { return r.ID == e.id })
+			next, a := p.Next(s, e, skewed)
+
+			require.LessOrEqual(t, len(next.Fails), p.Max)
+			require.True(t, slices.IsSorted(next.Fails))
+			require.True(t, next.sound(), "what it writes it can read")
+			require.GreaterOrEqual(t, next.At, s.At, "time never runs back")
+			if a.Phase == Open || a.Phase == Full {
+				require.LessOrEqual(t, len(next.Fails)+len(next.Reservations), p.Max)
+				require.LessOrEqual(t, next.Consecutive+len(next.Reservations), DeadAfter)
+			} else {
+				require.NotContains(t, []Verdict{Admit, Busy, Granted}, a.Verdict, "no admit and no grant while refused")
+			}
+			require.Equal(t, a.Phase == Timed, next.Until > 0 && next.Consecutive < DeadAfter)
+			switch a.Verdict {
+			case Admit:
+				require.Equal(t, reserve, e.kind)
+			case Granted:
+				require.Equal(t, right, e.kind, "a wrong secret is never granted")
+				require.True(t, reserved, "nor one that was not counted first")
+			case Locked, Busy:
+				require.LessOrEqual(t, next.Consecutive, s.Consecutive+len(s.Reservations), "only lapses count while refused")
+			}
+			if e.kind != rebind && a.Verdict != Granted {
+				require.GreaterOrEqual(t, next.Consecutive, s.Consecutive)
+			}
+
+			again, b := p.Next(next, e, skewed)
+			switch {
+			case e.kind == right || e.kind == wrong:
+				require.Equal(t, Denied, b.Verdict, "settled once")
+				require.Equal(t, next.Consecutive, again.Consecutive, "a repeated event counts nothing")
+				require.Equal(t, next, again)
+			default:
+				require.Equal(t, a.Verdict, b.Verdict, "%v again", e.kind)
+				require.Equal(t, next, again)
+			}
+			s = next
+		}
+	})
+}
+
+// LK-09: guessers who run in parallel, forget to settle, and are helped by nobody get at most Max looks in a window.
+func TestEvaluationsPerWindow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := policies().Draw(t, "policy")
+		s, at := NewState(), noon
+		var a Answer
+		var looked []time.Time
+		var pending []string
+		for i := range rapid.IntRange(1, 200).Draw(t, "events") {
+			at = at.Add(time.Duration(rapid.IntRange(0, 3_000).Draw(t, "wait")) * time.Millisecond)
+			if len(pending) > 0 && rapid.Bool().Draw(t, "settle") {
+				s, a = p.Next(s, Wrong(pending[0]), at)
+				require.Equal(t, Denied, a.Verdict)
+				pending = pending[1:]
+				continue
+			}
+			id := fmt.Sprint("g", i)
+			if s, a = p.Next(s, Reserve(id), at); a.Verdict == Admit {
+				looked = append(looked, at)
+				pending = append(pending, id)
+			}
+		}
+		// One window of looks can hold the rest of one count and the whole of the next one only if a lock lies between, so
+		// within the shorter of window and lock there are never more than Max.
+		span := p.Window
+		if p.Lock > 0 { // else it holds
+			span = min(span, p.Lock)
+		}
+		for i := range looked {
+			n := 0
+			for _, l := range looked[i:] {
+				if l.Sub(looked[i]) < span {
+					n++
+				}
+			}
+			require.LessOrEqual(t, n, p.Max)
+		}
+	})
+}
+
+// Whether and when somebody looks in between changes nothing.
+func TestLookingChangesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := policies().Draw(t, "policy")
+		seen, unseen, at := NewState(), NewState(), noon
+		for range rapid.IntRange(1, 60).Draw(t, "events") {
+			for range rapid.IntRange(0, 3).Draw(t, "looks") {
+				at = at.Add(time.Duration(rapid.IntRange(0, 600_000).Draw(t, "wait")) * time.Millisecond)
+				seen, _ = p.Next(seen, Tick(), at)
+			}
+			e := events(6).Draw(t, "event")
+			var a, b Answer
+			seen, a = p.Next(seen, e, at)
+			unseen, b = p.Next(unseen, e, at)
+			require.Equal(t, a.Verdict, b.Verdict)
+			require.Equal(t, a.Phase, b.Phase)
+			require.Equal(t, string(must(json.Marshal(seen))), string(must(json.Marshal(unseen))))
+		}
+	})
+}
+
+// LK-19: nothing here reads a clock or draws a random number, nor can it reach a store.
+func TestPure(t *testing.T) {
+	for _, file := range []string{"lockout.go", "state.go", "event.go", "next.go"} {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		require.NoError(t, err)
+		for _, i := range f.Imports {
+			require.Contains(t, []string{`"cmp"`, `"errors"`, `"fmt"`, `"slices"`, `"strings"`, `"time"`}, i.Path.Value, file)
+		}
+		for _, name := range f.Unresolved {
+			require.NotContains(t, []string{"panic", "go"}, name.Name, file)
+		}
+		require.NotContains(t, string(must(os.ReadFile(file))), "time."+"Now", file)
+	}
+}
+
+// FuzzStored feeds stored bytes to the machine: no panic, and nothing is granted that was not reserved.
+func FuzzStored(f *testing.F) {
+	f.Add([]byte(`{"born":true}`), "r1")
+	f.Add([]byte(`{"born":true,"fails":[1,2,3],"reservations":[{"id":"r1","deadline":9000000000000}],"at":5}`), "r1")
+	f.Add([]byte(`{"born":true,"fails":[-9223372036854775808,9223372036854775807],"until":-1,"consecutive":100}`), "")
+	f.Fuzz(func(t *testing.T, stored []byte, id string) {
+		var s State
+		if json.Unmarshal(stored, &s) != nil {
+			s = State{}
+		}
+		for _, e := range []Event{Tick(), Right(id), Reserve(id), Wrong(id), Unlock(), Hold(), Reset(), Rebind()} {
+			_, a := Default().Next(s, e, noon)
+			if a.Verdict == Granted && !strings.Contains(fmt.Sprint(s.Reservations), id) {
+				t.Fatalf("granted %q without a reservation: %s", id, stored)
+			}
+		}
+	})
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}

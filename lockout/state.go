@@ -1,0 +1,65 @@
+package lockout
+
+import (
+	"slices"
+	"time"
+)
+
+// State is what is remembered about the guesses at one secret. It is stored as JSON inside a record of the package that
+// keeps the secret; the member names are a stored format and do not change. It holds nothing secret.
+//
+// The zero State refuses everything: a record that was deleted, or could not be read, must not open what it locked.
+// A State begins as [NewState], in the commit that stores the secret.
+type State struct {
+	Born         bool          `json:"born"`                   // false only in the zero State
+	Fails        []Instant     `json:"fails,omitempty"`        // failures within the window, oldest first, at most Max
+	Reservations []Reservation `json:"reservations,omitempty"` // checks under way
+	Until        Instant       `json:"until,omitempty"`        // end of the lock: 0 is open, -1 is until an administrator unlocks
+	Locks        int           `json:"locks,omitempty"`        // locks since the last success or unlock
+	Consecutive  int           `json:"consecutive,omitempty"`  // failures since the last success; only a new secret clears it otherwise
+	At           Instant       `json:"at,omitempty"`           // newest time seen; never runs back
+}
+
+// Reservation is one check of the secret under way: counted as a failure already, until it is settled as right.
+type Reservation struct {
+	ID       string  `json:"id"`
+	Deadline Instant `json:"deadline"` // when the check counts as failed, unless it is settled before
+}
+
+// Instant is a time in whole milliseconds since 1970 UTC, rounded down, as it is stored. 0 is never.
+type Instant int64
+
+// held is the Until of a State that only an administrator opens.
+const held Instant = -1
+
+// year9999 bounds the clocks that are believed, so that no addition of a duration overflows.
+const year9999 Instant = 253402300799999
+
+// NewState returns the State of a secret that was just bound and that nobody has tried yet.
+func NewState() State { return State{Born: true} }
+
+// Time returns the instant in UTC, and the zero Time for 0 and for negative instants.
+func (i Instant) Time() time.Time {
+	if i <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(i)).UTC()
+}
+
+// add returns the instant d later, in whole milliseconds.
+func (i Instant) add(d time.Duration) Instant { return i + Instant(d.Milliseconds()) }
+
+// instant rounds a clock's time down to what is stored.
+func instant(t time.Time) Instant { return min(max(Instant(t.UnixMilli()), 0), year9999) }
+
+// sound reports whether the State can have come from here. What cannot is treated like a missing record.
+func (s State) sound() bool {
+	return s.Born && s.Locks >= 0 && s.Consecutive >= 0 && s.Until >= held && s.Until < 2*year9999 && s.At >= 0 && s.At <= year9999
+}
+
+// clone returns a State that shares no memory with s, so that Next never writes into its argument.
+func (s State) clone() State {
+	s.Fails = slices.Clone(s.Fails)
+	s.Reservations = slices.Clone(s.Reservations)
+	return s
+}
