@@ -254,3 +254,11 @@ func kind(name string) string {
 	}
 	return name + " record"
 }
+
+// Same reports whether a record is the very one in both Views: not written in
+// between, or absent in both.
+func (v *View) Same(w *View, name string) bool {
+	a, live := v.record(name)
+	b, alive := w.record(name)
+	return live == alive && (!live || a.Version == b.Version)
+}

@@ -98,3 +98,9 @@ func (t *Tx) after() *View {
 	}
 	return v
 }
+
+// Expires returns when a record that the Update has read will expire.
+func (t *Tx) Expires(name string) time.Time {
+	r, _ := t.record(name)
+	return r.ExpiresAt
+}

@@ -1,0 +1,218 @@
+// Package attempt checks one guess at a secret: it reserves a place, looks at
+// the secret only if there was one, and settles.
+//
+// Callers make one [Gate] and call [Gate.Run] with a [Try]. The guess is counted
+// in a commit of its own before the secret is looked at, so that of any number
+// of parallel guesses, over any number of processes, no more are evaluated than
+// the policy allows. A guess at an unknown account, a wrong one, and any guess
+// at a locked account make the same calls: one read, two commits, one check.
+package attempt
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/symbolon-auth/symbolon/internal/table"
+	"github.com/symbolon-auth/symbolon/lockout"
+)
+
+const (
+	maxWaiters = 64                     // goroutines that wait at one secret while others use up its last places
+	maxWait    = 3 * time.Second        // how long they wait before they are turned away, uncounted
+	minPause   = 10 * time.Millisecond  // between two looks
+	maxPause   = 100 * time.Millisecond // with jitter, so that they do not look in step
+)
+
+// Gate runs attempts in one Space. It is safe for concurrent use.
+type Gate struct {
+	space *table.Space
+	rand  io.Reader
+
+	mu      sync.Mutex
+	waiting map[string]int // by lock name
+}
+
+// New returns a Gate that draws reservation ids from rand.
+func New(space *table.Space, rand io.Reader) *Gate {
+	return &Gate{space: space, rand: rand, waiting: map[string]int{}}
+}
+
+// Try is one guess. All of its names lie in Shard.
+type Try struct {
+	Shard  table.Shard
+	Lock   string   // name of the record with the lockout.State
+	Secret string   // name of the record that holds what is compared
+	With   []string // further names that Verify and Settle read
+	Policy lockout.Policy
+
+	// Phantom says that there is no such account: its lock is born with the
+	// first guess. A real account's lock is born with its secret, and if it is
+	// absent every guess is refused (S8).
+	Phantom bool
+
+	// Acquire takes what the check needs, such as a hashing slot, before the
+	// guess is counted: a full pool must not turn right secrets into failures
+	// (S23). Nil if it needs nothing.
+	Acquire func(context.Context) (Checker, error)
+
+	// Settle adds what follows from the answer to the commit that settles. It
+	// may run several times; an error refuses the attempt and is returned.
+	Settle func(*table.Tx, lockout.Answer) error
+}
+
+// Checker compares the guess.
+type Checker interface {
+	Verify(*table.View) bool // looks at the secret that was read
+	Dummy()                  // takes as long, and looks at nothing
+	Release()                // gives back what Acquire took
+}
+
+type record struct {
+	lockout.State
+}
+
+// Run makes the attempt. Only the verdict Granted lets anybody in. An error
+// means that the attempt could not be settled; it is refused, and its
+// reservation counts as a failure when the lease ends. A verdict of Busy was
+// not counted.
+func (g *Gate) Run(ctx context.Context, t Try) (lockout.Answer, error) {
+	answer, err := g.once(ctx, t)
+	if err != nil || answer.Verdict != lockout.Busy || !g.queue(t.Lock) {
+		return answer, err
+	}
+	defer g.leave(t.Lock)
+	// The slot is given back by now: waiting here must not keep others from hashing.
+	patience, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+	for {
+		select {
+		case <-time.After(minPause + rand.N(maxPause-minPause)):
+		case <-patience.Done():
+			return answer, nil
+		}
+		if answer, err = g.once(ctx, t); err != nil || answer.Verdict != lockout.Busy {
+			return answer, err
+		}
+	}
+}
+
+func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
+	check, err := t.Acquire(ctx)
+	if err != nil {
+		return lockout.Answer{}, err
+	}
+	defer check.Release()
+	id, err := table.NewID(g.rand, "")
+	if err != nil {
+		return lockout.Answer{}, err
+	}
+
+	var reserved lockout.Answer
+	view, err := g.space.Update(ctx, t.Shard, append([]string{t.Lock, t.Secret}, t.With...), func(tx *table.Tx) (err error) {
+		reserved, err = t.step(tx, lockout.Reserve(id))
+		return err
+	})
+	if err != nil || reserved.Verdict == lockout.Busy {
+		return reserved, err
+	}
+
+	admitted, right := reserved.Verdict == lockout.Admit, false
+	if admitted {
+		right = check.Verify(view)
+	} else {
+		check.Dummy() // a locked account costs what an open one does (AN-47)
+	}
+
+	var settled lockout.Answer
+	// Whoever hangs up now does not stop the count.
+	_, err = g.space.Continue(context.WithoutCancel(ctx), view, func(tx *table.Tx) (err error) {
+		event := lockout.Tick()
+		switch {
+		case admitted && right && view.Same(tx.View, t.Secret):
+			event = lockout.Right(id)
+		case admitted: // also if the secret was replaced while we compared
+			event = lockout.Wrong(id)
+		}
+		if settled, err = t.step(tx, event); err != nil {
+			return err
+		}
+		settled.Tripped = settled.Tripped || reserved.Tripped
+		if !admitted {
+			settled.Verdict = reserved.Verdict
+		}
+		return t.Settle(tx, settled)
+	})
+	if err != nil {
+		return lockout.Answer{}, err
+	}
+	return settled, nil
+}
+
+// step applies an event and writes the state back even if nothing changed, so
+// that the number of commits does not tell a locked account from an open one.
+func (t Try) step(tx *table.Tx, e lockout.Event) (lockout.Answer, error) {
+	rec, ok, err := table.Get[record](tx.View, t.Lock)
+	if err != nil {
+		return lockout.Answer{}, err
+	}
+	if !ok && t.Phantom {
+		rec, ok = record{lockout.NewState()}, true
+	}
+	var answer lockout.Answer
+	rec.State, answer = t.Policy.Next(rec.State, e, tx.Now())
+	if !ok || answer.Verdict == lockout.Busy {
+		return answer, nil
+	}
+	return answer, table.Put(tx, t.Lock, rec, time.Time{})
+}
+
+// Born writes the lock of a secret that is being bound, in the same commit. A
+// lock that is there already goes through a Rebind, which keeps an
+// administrator's hold.
+func Born(tx *table.Tx, lock string, p lockout.Policy) error {
+	rec, ok, err := table.Get[record](tx.View, lock)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		rec = record{lockout.NewState()}
+	}
+	rec.State, _ = p.Next(rec.State, lockout.Rebind(), tx.Now())
+	return table.Put(tx, lock, rec, time.Time{})
+}
+
+// Apply carries out an administrator's event on a lock and returns the answer,
+// and where it stood before.
+func Apply(tx *table.Tx, lock string, p lockout.Policy, e lockout.Event) (before, after lockout.Answer, err error) {
+	rec, ok, err := table.Get[record](tx.View, lock)
+	if err != nil {
+		return before, after, err
+	}
+	_, before = p.Next(rec.State, lockout.Tick(), tx.Now())
+	rec.State, after = p.Next(rec.State, e, tx.Now())
+	if !ok {
+		return before, after, nil
+	}
+	return before, after, table.Put(tx, lock, rec, time.Time{})
+}
+
+func (g *Gate) queue(lock string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.waiting[lock] >= maxWaiters {
+		return false
+	}
+	g.waiting[lock]++
+	return true
+}
+
+func (g *Gate) leave(lock string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.waiting[lock]--; g.waiting[lock] <= 0 {
+		delete(g.waiting, lock)
+	}
+}
