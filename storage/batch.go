@@ -88,3 +88,13 @@ type Batch struct {
 	Now   time.Time // the library's clock, decides what is expired
 	Ops   []Op      // 1 to MaxOps, each with another name
 }
+
+// Record returns what a store keeps after the Put o: its ExpiresAt in whole
+// milliseconds, rounded down, so that every engine gives back the same.
+func (o Op) Record() Record {
+	r := Record{Name: o.Name, Value: o.Value, Version: o.Version}
+	if !o.ExpiresAt.IsZero() {
+		r.ExpiresAt = time.UnixMilli(o.ExpiresAt.UnixMilli()).UTC()
+	}
+	return r
+}

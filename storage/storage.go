@@ -123,9 +123,9 @@ type Store interface {
 }
 
 // Sweeper is implemented by stores whose engine does not remove expired records
-// by itself. Sweep removes at most max records that expired before the given
-// time, from all shards, and reports how many; fewer than max means that none
-// is left. Correctness never depends on it.
+// by itself. Sweep removes at most limit records that are expired at before, from
+// all shards, and reports how many; fewer than limit means that none is left.
+// Correctness never depends on it.
 type Sweeper interface {
-	Sweep(ctx context.Context, before time.Time, max int) (int, error)
+	Sweep(ctx context.Context, before time.Time, limit int) (int, error)
 }

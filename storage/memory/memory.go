@@ -1,0 +1,137 @@
+// Package memory keeps records in the memory of one process.
+//
+// It is for tests, examples and replay caches. A restart forgets everything,
+// locks and revocations too, so do not keep accounts in it.
+package memory
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/symbolon-auth/symbolon/storage"
+)
+
+// Store is a [storage.Store] and a [storage.Sweeper] in memory. It is safe for
+// concurrent use. Make one with [New].
+type Store struct {
+	mu     sync.RWMutex
+	shards map[string]map[string]storage.Record
+}
+
+var (
+	_ storage.Store   = (*Store)(nil)
+	_ storage.Sweeper = (*Store)(nil)
+)
+
+// New returns an empty store.
+func New() *Store {
+	return &Store{shards: make(map[string]map[string]storage.Record)}
+}
+
+// Get implements [storage.Store].
+func (s *Store) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {
+	if err := storage.ValidNames(shard, names); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("memory: get: %w", err)
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	found := make([]storage.Record, len(names))
+	for i, name := range names {
+		found[i] = own(s.shards[shard][name])
+		found[i].Name = name
+	}
+	return found, nil
+}
+
+// Scan implements [storage.Store]. It looks at every name of the shard.
+func (s *Store) Scan(ctx context.Context, shard, prefix, after string, limit int) ([]storage.Record, error) {
+	if err := storage.ValidScan(shard, prefix, after, limit); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("memory: scan: %w", err)
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var found []storage.Record
+	for _, name := range slices.Sorted(maps.Keys(s.shards[shard])) {
+		if name <= after || !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		if found = append(found, own(s.shards[shard][name])); len(found) == limit {
+			break
+		}
+	}
+	return found, nil
+}
+
+// Commit implements [storage.Store].
+func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
+	if err := b.Validate(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil { // after the wait for the lock, which may have been long
+		return fmt.Errorf("memory: commit: %w", err)
+	}
+	records := s.shards[b.Shard]
+	for _, o := range b.Ops { // all conditions before the first write: all or nothing
+		if !o.Holds(records[o.Name], b.Now) {
+			return storage.ErrConflict
+		}
+	}
+	if records == nil {
+		records = make(map[string]storage.Record)
+		s.shards[b.Shard] = records
+	}
+	for _, o := range b.Ops {
+		switch o.Act {
+		case storage.Put:
+			records[o.Name] = own(o.Record())
+		case storage.Delete:
+			delete(records, o.Name)
+		}
+	}
+	return nil
+}
+
+// Sweep implements [storage.Sweeper].
+func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("memory: sweep: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	swept := 0
+	for shard, records := range s.shards {
+		for name, r := range records {
+			if swept == limit {
+				return swept, nil
+			}
+			if !r.Live(before) {
+				delete(records, name)
+				swept++
+			}
+		}
+		if len(records) == 0 {
+			delete(s.shards, shard)
+		}
+	}
+	return swept, nil
+}
+
+// own returns r with a value that nobody else holds.
+func own(r storage.Record) storage.Record {
+	r.Value = bytes.Clone(r.Value)
+	return r
+}

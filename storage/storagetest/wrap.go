@@ -1,0 +1,136 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/symbolon-auth/symbolon/storage"
+)
+
+// errLost is what a client library says when the reply did not come.
+var errLost = errors.New("storagetest: connection lost before the reply")
+
+// Lossy returns s with a bad line: every n-th Commit is carried out by s, and
+// then reported as a broken connection. A caller that simply tries again does
+// its work twice.
+func Lossy(s storage.Store, every int) storage.Store {
+	return &lossy{Store: s, every: int64(every)}
+}
+
+type lossy struct {
+	storage.Store
+	every   int64
+	commits atomic.Int64
+}
+
+func (l *lossy) Commit(ctx context.Context, b storage.Batch) error {
+	err := l.Store.Commit(ctx, b)
+	if l.commits.Add(1)%l.every == 0 {
+		return errLost
+	}
+	return err
+}
+
+// Counted is a store that counts the calls to it, see [Counting].
+type Counted struct {
+	storage.Store
+	Gets, Scans, Commits atomic.Int64
+}
+
+// Counting returns s with counters, to hold code to its number of round trips.
+func Counting(s storage.Store) *Counted { return &Counted{Store: s} }
+
+// Get counts and calls the store.
+func (c *Counted) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {
+	c.Gets.Add(1)
+	return c.Store.Get(ctx, shard, names...)
+}
+
+// Scan counts and calls the store.
+func (c *Counted) Scan(ctx context.Context, shard, prefix, after string, limit int) ([]storage.Record, error) {
+	c.Scans.Add(1)
+	return c.Store.Scan(ctx, shard, prefix, after, limit)
+}
+
+// Commit counts and calls the store.
+func (c *Counted) Commit(ctx context.Context, b storage.Batch) error {
+	c.Commits.Add(1)
+	return c.Store.Commit(ctx, b)
+}
+
+// Strict returns s with a watch on its caller: t fails when a call lies outside
+// the contract, when one version is given to two records, when a value other than a
+// log page is larger than MaxValue, or when a Scan comes upon a record that was
+// put with Point, which another engine would have left out.
+func Strict(t testing.TB, s storage.Store) storage.Store {
+	return &strict{
+		Store:    s,
+		t:        t,
+		versions: make(map[storage.Version][2]string),
+		points:   make(map[[2]string]bool),
+	}
+}
+
+type strict struct {
+	storage.Store
+	t testing.TB
+
+	mu       sync.Mutex
+	versions map[storage.Version][2]string // shard and name
+	points   map[[2]string]bool            // by shard and name
+}
+
+func (s *strict) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {
+	s.t.Helper()
+	if err := storage.ValidNames(shard, names); err != nil {
+		s.t.Errorf("Get left the contract: %v", err)
+	}
+	return s.Store.Get(ctx, shard, names...)
+}
+
+func (s *strict) Scan(ctx context.Context, shard, prefix, after string, limit int) ([]storage.Record, error) {
+	s.t.Helper()
+	if err := storage.ValidScan(shard, prefix, after, limit); err != nil {
+		s.t.Errorf("Scan left the contract: %v", err)
+	}
+	found, err := s.Store.Scan(ctx, shard, prefix, after, limit)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range found {
+		if s.points[[2]string{shard, r.Name}] {
+			s.t.Errorf("Scan for %q came upon %q, which was put with Point", prefix, r.Name)
+		}
+	}
+	return found, err
+}
+
+func (s *strict) Commit(ctx context.Context, b storage.Batch) error {
+	s.t.Helper()
+	if err := b.Validate(); err != nil {
+		s.t.Errorf("Commit left the contract: %v", err)
+	}
+	s.mu.Lock()
+	for _, o := range b.Ops {
+		if o.Act != storage.Put {
+			continue
+		}
+		key := [2]string{b.Shard, o.Name}
+		if before, twice := s.versions[o.Version]; twice && before != key {
+			s.t.Errorf("Put of %q has the version of the Put of %q", key, before)
+		}
+		s.versions[o.Version] = key
+		s.points[key] = o.Point
+		if len(o.Value) > storage.MaxValue && !strings.Contains(o.Name, logPage) {
+			s.t.Errorf("Put of %q has a value of %d bytes; only log pages exceed %d", o.Name, len(o.Value), storage.MaxValue)
+		}
+	}
+	s.mu.Unlock()
+	return s.Store.Commit(ctx, b)
+}
+
+// logPage is in the name of every page of the audit log.
+const logPage = "log/"
