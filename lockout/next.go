@@ -40,7 +40,6 @@ type machine struct {
 
 // pass lets the time until now take effect.
 func (m *machine) pass() {
-	m.order()
 	for len(m.Reservations) > 0 && m.Reservations[0].Deadline <= m.now {
 		lapsed := m.Reservations[0].Deadline
 		m.Reservations = m.Reservations[1:]
@@ -102,7 +101,7 @@ func (m *machine) reserve(id string) Verdict {
 	} else {
 		return Busy
 	}
-	m.order()
+	slices.SortStableFunc(m.Reservations, byDeadline)
 	return Admit
 }
 
@@ -176,11 +175,6 @@ func (m *machine) trip() bool {
 	return true
 }
 
-// order sorts the reservations by deadline; a slower node's come before those of a faster one.
-func (m *machine) order() {
-	slices.SortStableFunc(m.Reservations, func(a, b Reservation) int { return cmp.Compare(a.Deadline, b.Deadline) })
-}
-
 // find returns the place of a reservation, or -1.
 func (m *machine) find(id string) int {
 	return slices.IndexFunc(m.Reservations, func(r Reservation) bool { return r.ID == id })
@@ -207,3 +201,5 @@ func (m *machine) phase() Phase {
 	}
 	return Open
 }
+
+func byDeadline(a, b Reservation) int { return cmp.Compare(a.Deadline, b.Deadline) }

@@ -190,7 +190,7 @@ func TestLockedForHalfAnHourFromTheFifth(t *testing.T) {
 
 // LK-02: the hundredth consecutive failure kills the secret; unlocking does not revive it, a new secret does.
 func TestDeadAfterAHundred(t *testing.T) {
-	s := begin(t, Default())
+	s := begin(t, Policy{Max: 7, Window: time.Hour, Lock: time.Hour, Lease: time.Second}) // so that the hundredth locks by nothing else
 	tripped := 0
 	for range DeadAfter {
 		a := s.tell("unlock x")
@@ -210,13 +210,14 @@ func TestDeadAfterAHundred(t *testing.T) {
 
 // LK-02: those under way count as failures of the hundred, so that parallel guesses do not overrun it.
 func TestDeadIsExactInParallel(t *testing.T) {
-	s := begin(t, Default())
+	p := Policy{Max: 7, Window: time.Hour, Lock: time.Hour, Lease: time.Second} // after 98 failures a lock has just been opened
+	s := begin(t, p)
 	s.tell(strings.Repeat("unlock x ", DeadAfter-2) + "unlock")
 	require.Equal(t, Admit, s.tell("r1 r2").Verdict)
 	require.Equal(t, Answer{Verdict: Busy, Phase: Full}, s.tell("r3"), "the hundred are spoken for")
 	require.Equal(t, Dead, s.tell("r1:x r2:x").Phase)
 
-	s = begin(t, Default())
+	s = begin(t, p)
 	s.tell(strings.Repeat("unlock x ", DeadAfter-2) + "unlock r1 r2 r1:x")
 	require.Equal(t, Granted, s.tell("r2:v").Verdict, "the owner's was one of the two")
 	require.Zero(t, s.state.Consecutive)
@@ -313,12 +314,33 @@ func TestClocksThatDisagree(t *testing.T) {
 	s.tell("1m look -1m r1")
 	require.Equal(t, instant(noon.Add(time.Minute+10*time.Second)), s.state.Reservations[0].Deadline, "a slow node's lease is not over at once")
 
+	s = begin(t, Default())
+	s.tell("r1 -10m r1")
+	require.Equal(t, instant(noon.Add(10*time.Second)), s.state.Reservations[0].Deadline, "nor does it shorten the lease of another")
+
 	for _, now := range []time.Time{{}, time.Unix(-1, 0), time.Unix(1<<60, 0), time.Unix(1<<40, 0)} {
 		s := begin(t, Default())
 		s.now = now
 		require.Equal(t, Timed, s.tell("x x x x x").Phase, "%v", now)
 		require.Equal(t, Locked, s.tell("v").Verdict, "%v", now)
 	}
+}
+
+func TestLowerLimitLocksFromTheLastFailure(t *testing.T) {
+	s := begin(t, Default())
+	require.Equal(t, noon.Add(33*time.Minute), s.tell("x 1m x 1m x 1m x 1m max=2 look").Until)
+}
+
+func TestFailuresDuringALockAreNotKept(t *testing.T) {
+	s := begin(t, Default())
+	s.tell("r1 r2 r3 max=1 r1:x r2:x r3:x")
+	require.Len(t, s.state.Fails, 1)
+	require.Equal(t, 3, s.state.Consecutive)
+
+	s = begin(t, Default())
+	s.tell("r1 hold r1:x")
+	require.Empty(t, s.state.Fails)
+	require.Equal(t, 1, s.state.Consecutive, "but counted it is")
 }
 
 func TestNextLeavesItsArgumentAlone(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 type State struct {
 	Born         bool          `json:"born"`                   // false only in the zero State
 	Fails        []Instant     `json:"fails,omitempty"`        // failures within the window, oldest first, at most Max
-	Reservations []Reservation `json:"reservations,omitempty"` // checks under way
+	Reservations []Reservation `json:"reservations,omitempty"` // checks under way, next deadline first
 	Until        Instant       `json:"until,omitempty"`        // end of the lock: 0 is open, -1 is until an administrator unlocks
 	Locks        int           `json:"locks,omitempty"`        // locks since the last success or unlock
 	Consecutive  int           `json:"consecutive,omitempty"`  // failures since the last success; only a new secret clears it otherwise
