@@ -100,8 +100,8 @@ func (q *question) ask(p *policy) (Voice, bool) {
 	v := Voice{Policy: p.id, Forbid: p.forbid}
 	for _, i := range p.reads {
 		if !q.knows(i) {
-			v.Unset = string(q.set.reads[i])
-			matched, err := q.eval(q.scopeOnly(p))
+			v.Unset = q.set.reads[i].String()
+			matched, err := q.eval(q.scopeOnly((*ast.Policy)(p.cedar.AST())))
 			return v, matched || err != ""
 		}
 	}
@@ -139,8 +139,8 @@ func (r Request) has(p path) bool {
 
 // scopeOnly is the policy without its conditions: does it concern the request at
 // all? Where it asks for a parent and the parents are not set, it may.
-func (q *question) scopeOnly(p *policy) *cedar.Policy {
-	tree := *(*ast.Policy)(p.cedar.AST())
+func (q *question) scopeOnly(p *ast.Policy) *cedar.Policy {
+	tree := *p
 	tree.Conditions = nil
 	if q.request.Principal.Parents == nil {
 		switch s := tree.Principal.(type) {

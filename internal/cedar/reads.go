@@ -10,14 +10,26 @@ import (
 	"github.com/cedar-policy/cedar-go/x/exp/schema/resolved"
 )
 
-// path names an attribute as a policy does: principal.host.risk. The parents of
-// an entity, which a test with `in` reads, are the path "principal in".
+// path names an attribute: a variable and the names under it, divided by a
+// character that no name of a schema has. The parents of an entity, which a test
+// with `in` reads, are a path of their own.
 type path string
 
 const (
+	divider = "\x00"
+
 	principalIn path = "principal in"
 	resourceIn  path = "resource in"
 )
+
+// String writes the path as a policy does: principal.host.risk.
+func (p path) String() string { return strings.ReplaceAll(string(p), divider, ".") }
+
+// steps splits a path into its variable and the names under it.
+func (p path) steps() (variable string, names []string) {
+	all := strings.Split(string(p), divider)
+	return all[0], all[1:]
+}
 
 // readsOf returns every attribute that a policy reads, in its scope or in any
 // branch of its conditions, and what in it cannot be told by looking.
@@ -95,7 +107,7 @@ func chain(n ast.IsNode) (string, bool) {
 		return string(n.Name), n.Name != "action"
 	case ast.NodeTypeAccess:
 		p, ok := chain(n.Arg)
-		return p + "." + string(n.Value), ok
+		return p + divider + string(n.Value), ok
 	}
 	return "", false
 }
@@ -108,7 +120,7 @@ func leavesOf(s *resolved.Schema) map[path]bool {
 	walk = func(p path, r resolved.RecordType) {
 		out[p] = false
 		for name, a := range r {
-			at := p + "." + path(name)
+			at := p + divider + path(name)
 			if inner, ok := a.Type.(resolved.RecordType); ok {
 				walk(at, inner)
 			} else {
@@ -130,10 +142,4 @@ func leavesOf(s *resolved.Schema) map[path]bool {
 		entities("resource", a.AppliesTo.Resources)
 	}
 	return out
-}
-
-// steps splits a path into its variable and the names under it.
-func (p path) steps() (variable string, names []string) {
-	all := strings.Split(string(p), ".")
-	return all[0], all[1:]
 }
