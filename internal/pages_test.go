@@ -21,7 +21,7 @@ func TestReadmeProgram(t *testing.T) {
 	require.NotEmpty(t, blocks)
 	program := blocks[0]
 	require.LessOrEqual(t, strings.Count(before(readme, "```go\n"), "\n"), 24, "code comes before line 25")
-	require.LessOrEqual(t, strings.Count(program, "\n")+1, 25, "lines of the program")
+	require.LessOrEqual(t, strings.Count(flat(program), "\n")-1, 25, "lines of the program, blank ones aside")
 	require.Equal(t, body(t, "../examples/quickstart/main.go", "main"), program)
 	require.Equal(t, body(t, "../example_test.go", "Example"), program)
 }
@@ -113,4 +113,31 @@ func flat(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// TestThreatsAreShown: a threat that docs/threats.md calls answered names
+// requirements, and each of them has a test.
+func TestThreatsAreShown(t *testing.T) {
+	shown := map[string]bool{}
+	for line := range strings.SplitSeq(readPage(t, "../docs/requirements.md"), "\n") {
+		if c := strings.Split(line, " | "); len(c) == 5 {
+			shown[strings.TrimPrefix(c[0], "| ")] = c[4] != "not yet |"
+		}
+	}
+	answered := before(readPage(t, "../docs/threats.md"), "\n## Known, and not answered yet")
+	id := regexp.MustCompile(`^(?:[A-Z]{2}-[0-9]+|S[0-9]+)$`)
+	rows := 0
+	for line := range strings.SplitSeq(answered, "\n") {
+		c := strings.Split(line, " | ")
+		if len(c) != 3 || c[0] == "| Shown by" {
+			continue
+		}
+		rows++
+		for _, r := range strings.Split(strings.TrimPrefix(c[0], "| "), ", ") {
+			if !id.MatchString(r) || !shown[r] {
+				t.Errorf("no test cites %s, which docs/threats.md names against: %s", r, c[1])
+			}
+		}
+	}
+	require.Greater(t, rows, 20, "the tables were not found")
 }
