@@ -28,9 +28,7 @@ var limitCases = []contractCase{
 			for i, r := range x.get(names...) {
 				x.same(r, large[i])
 			}
-			for i, r := range x.scan("", "", storage.MaxOps) {
-				x.same(r, large[i])
-			}
+			x.lists("", "", storage.MaxOps, names...)
 		},
 	},
 	{

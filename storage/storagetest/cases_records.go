@@ -166,7 +166,9 @@ var recordCases = []contractCase{
 			copy(mine, "XXXXXX")
 			x.kept(o)
 			copy(x.get("a")[0].Value, "YYYYYY")
-			copy(x.scan("a", "", 1)[0].Value, "ZZZZZZ")
+			for _, r := range x.scan("a", "", 1) {
+				copy(r.Value, "ZZZZZZ")
+			}
 			x.kept(o)
 		},
 	},
