@@ -1,0 +1,281 @@
+package authn
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/audit"
+	"github.com/symbolon-auth/symbolon/internal/attempt"
+	"github.com/symbolon-auth/symbolon/internal/seal"
+	"github.com/symbolon-auth/symbolon/internal/stamp"
+	"github.com/symbolon-auth/symbolon/internal/table"
+	"github.com/symbolon-auth/symbolon/lockout"
+	"github.com/symbolon-auth/symbolon/password"
+)
+
+// Actors signs in those who act, and keeps their passwords, keys and sessions.
+// It is safe for concurrent use.
+type Actors struct {
+	*core
+	login []byte // key under which logins are hashed
+	keys  []byte // key under which keys are tagged
+	opt   ActorsOptions
+}
+
+// core is what the engines of this package work with.
+type core struct {
+	realm *symbolon.Realm
+	parts symbolon.RealmParts
+	space *table.Space
+	gate  *attempt.Gate
+}
+
+// ActorsOptions are limits of employees' sign-ins. Nil means the defaults.
+type ActorsOptions struct {
+	Idle     time.Duration    // a session ends when nothing was heard for so long; 15 minutes by default
+	Absolute time.Duration    // and when it is this old; 12 hours by default
+	Lockout  lockout.Policy   // five failures in 15 minutes lock for 30 by default
+	Rules    password.Policy  // for new passwords
+	Hasher   *password.Hasher // Argon2id by default; share one between engines to share its bound on memory
+}
+
+const (
+	defaultIdle     = 15 * time.Minute
+	defaultAbsolute = 12 * time.Hour
+	maxAbsolute     = 30 * 24 * time.Hour // NIST SP 800-63B-4 2.1.3
+	maxLogin        = 255                 // bytes
+	phantoms        = 1 << 16             // lock records that unknown logins share
+)
+
+// NewActors returns the realm's Actors. The error names every option that is
+// out of bounds.
+func NewActors(r *symbolon.Realm, opts *ActorsOptions) (*Actors, error) {
+	var o ActorsOptions
+	if opts != nil {
+		o = *opts
+	}
+	var wrong []string
+	need := func(ok bool, what string) {
+		if !ok {
+			wrong = append(wrong, what)
+		}
+	}
+	o.Idle = orDefault(o.Idle, defaultIdle)
+	o.Absolute = orDefault(o.Absolute, defaultAbsolute)
+	need(r != nil, "a Realm")
+	need(o.Absolute > 0 && o.Absolute <= maxAbsolute, "Absolute of at most 30 days")
+	need(o.Idle > 0 && o.Idle <= o.Absolute, "Idle of at most Absolute")
+	if err := o.Lockout.Validate(); err != nil {
+		need(false, err.Error())
+	}
+	if o.Hasher == nil {
+		h, err := password.NewHasher(nil)
+		if err != nil {
+			return nil, fmt.Errorf("authn: %w", err)
+		}
+		o.Hasher = h
+	}
+	if len(wrong) > 0 {
+		return nil, fmt.Errorf("authn: %w: NewActors needs %s", symbolon.ErrInvalid, strings.Join(wrong, "; "))
+	}
+	p := r.Parts(seal.Ours())
+	space := table.New(p.Store, p.Tenant, p.Now, p.Rand)
+	return &Actors{
+		core: &core{r, p, space, attempt.New(space, p.Rand)}, opt: o,
+		login: p.Derive("login"), keys: p.Derive("actor key"),
+	}, nil
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d == 0 {
+		return def
+	}
+	return d
+}
+
+// String names the realm.
+func (a *Actors) String() string { return "authn.Actors of " + a.realm.String() }
+
+type passwordRecord struct {
+	Hash string    `json:"hash"`
+	Set  time.Time `json:"set"`
+}
+
+// account is where an actor's password and its lock lie; an unknown login has
+// one too, shared with others, in which there is never a password.
+type account struct {
+	actor   symbolon.Actor
+	shard   table.Shard
+	base    []string
+	phantom bool
+}
+
+func (a account) name(parts ...string) string { return table.Name(append(a.base, parts...)...) }
+func (a account) lock() string                { return a.name("lock", "pwd") }
+func (a account) secret() string              { return a.name("password") }
+
+func of(actor symbolon.Actor) account {
+	id := string(actor.ID)
+	return account{actor: actor, shard: table.ShardOf("actor", id), base: []string{"actor", id}}
+}
+
+// phantomOf picks the record that unknown logins share by a keyed hash, so that
+// nobody can tell from outside which logins share one.
+func (a *Actors) phantomOf(login string) account {
+	m := hmac.New(sha256.New, a.login)
+	m.Write([]byte(login))
+	n := hex.EncodeToString(m.Sum(nil)[:2]) // 2 bytes: phantoms
+	return account{shard: table.ShardOf("phantom", n), base: []string{"phantom", n}, phantom: true}
+}
+
+// SignIn checks an employee's login and password and opens a session. A wrong
+// password, an unknown login and a locked account are one [ErrRefused] and cost
+// the same. An empty or overlong login or password is symbolon.ErrInvalid and
+// counts as no attempt. While the directory or the store does not answer, the
+// error wraps symbolon.ErrUnavailable and nobody comes in.
+func (a *Actors) SignIn(ctx context.Context, login, pw string) (symbolon.Principal, error) {
+	if n := len(login); n == 0 || n > maxLogin {
+		return symbolon.Principal{}, invalid("login", fmt.Sprintf("has %d bytes, must have 1 to %d", n, maxLogin))
+	}
+	if err := password.Usable(pw); err != nil {
+		return symbolon.Principal{}, fmt.Errorf("authn: %w: %w", symbolon.ErrInvalid, err)
+	}
+	acc, err := a.find(ctx, login)
+	if err != nil {
+		return symbolon.Principal{}, failed(err)
+	}
+	try, err := a.newSignIn(acc, pw)
+	if err != nil {
+		return symbolon.Principal{}, failed(err)
+	}
+	answer, err := a.gate.Run(ctx, try.Try)
+	switch {
+	case errors.Is(err, password.ErrBusy):
+		return symbolon.Principal{}, refuse(ReasonBusy)
+	case err != nil:
+		return symbolon.Principal{}, failed(err)
+	case answer.Verdict != lockout.Granted:
+		return symbolon.Principal{}, &Refusal{Reason: reasonOf(answer, acc.phantom), Until: answer.Until}
+	}
+	return symbolon.Seal(seal.Ours(), a.realm, try.facts)
+}
+
+// find returns the account behind a login. Who does not sign in with a password
+// is treated like somebody who does not exist.
+func (a *Actors) find(ctx context.Context, login string) (account, error) {
+	actor, err := a.parts.FindActor(ctx, login)
+	switch {
+	case err == nil && actor.Kind.Human():
+		return of(actor), nil
+	case err == nil || errors.Is(err, symbolon.ErrNotFound):
+		return a.phantomOf(login), nil
+	}
+	return account{}, err
+}
+
+func reasonOf(answer lockout.Answer, phantom bool) Reason {
+	switch {
+	case answer.Verdict == lockout.Busy:
+		return ReasonBusy
+	case phantom:
+		return ReasonUnknown
+	case answer.Verdict == lockout.Locked:
+		return ReasonLocked
+	}
+	return ReasonWrong
+}
+
+// signIn is one attempt with a password, and what it leads to.
+type signIn struct {
+	attempt.Try
+	acc      account
+	session  string
+	auditIDs [2]string
+	counter  string
+	facts    symbolon.Facts
+}
+
+func (a *Actors) newSignIn(acc account, pw string) (*signIn, error) {
+	s := &signIn{acc: acc}
+	for _, id := range []*string{&s.session, &s.auditIDs[0], &s.auditIDs[1]} {
+		var err error
+		if *id, err = table.NewID(a.parts.Rand, ""); err != nil {
+			return nil, err
+		}
+	}
+	stampName := acc.name("stamp")
+	s.counter = audit.CounterName(a.parts.Now(), "unknown-login")
+	s.Try = attempt.Try{
+		Shard: acc.shard, Lock: acc.lock(), Secret: acc.secret(), With: []string{stampName, s.counter},
+		Policy: a.opt.Lockout, Unbound: true,
+		Acquire: func(ctx context.Context) (attempt.Checker, error) {
+			slot, err := a.opt.Hasher.Acquire(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return &passwordCheck{slot, a.opt.Hasher, acc, pw}, nil
+		},
+		Settle: func(tx *table.Tx, answer lockout.Answer) error {
+			if acc.phantom { // one record, rewritten: guessing at names must not fill the log (S23)
+				return audit.Record{ID: "unknown-login", Event: "signin", Outcome: audit.Failed, Reason: string(ReasonUnknown)}.Increment(tx, s.counter)
+			}
+			rec := audit.Record{ID: s.auditIDs[0], Event: "signin", Outcome: audit.Failed, Actor: acc.actor.ID, Org: acc.actor.Org}
+			if answer.Tripped {
+				locked := audit.Record{ID: s.auditIDs[1], Event: "account.locked", Outcome: audit.Succeeded, Actor: acc.actor.ID,
+					Org: acc.actor.Org, Reason: answer.Phase.String(), Detail: map[string]string{"until": formatTime(answer.Until)}}
+				if err := locked.Add(tx); err != nil {
+					return err
+				}
+			}
+			if answer.Verdict != lockout.Granted {
+				rec.Reason = string(reasonOf(answer, false))
+				return rec.Add(tx)
+			}
+			rec.Outcome, rec.ActorMethods = audit.Succeeded, []symbolon.Method{symbolon.MethodPassword}
+			if err := rec.Add(tx); err != nil {
+				return err
+			}
+			party, ok, err := table.Get[stamp.Party](tx.View, stampName)
+			if err != nil || !ok {
+				return errors.Join(err, refuse(ReasonOver)) // a password without a stamp: restored in part, or tampered with
+			}
+			s.facts, err = a.openSession(tx, acc.actor, party.Epoch, s.session)
+			return err
+		},
+	}
+	return s, nil
+}
+
+type passwordCheck struct {
+	*password.Slot
+	hasher *password.Hasher
+	acc    account
+	pw     string
+}
+
+func (c *passwordCheck) Verify(v *table.View) bool {
+	rec, _, err := table.Get[passwordRecord](v, c.acc.secret())
+	if err != nil {
+		rec = passwordRecord{}
+	}
+	// A record that cannot be read leaves the zero Hash, which matches nothing
+	// and takes as long.
+	hash, _ := c.hasher.Parse(rec.Hash)
+	return c.Slot.Verify(hash, c.pw)
+}
+
+func (c *passwordCheck) Dummy() { c.Slot.Dummy(c.pw) }
+
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

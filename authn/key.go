@@ -1,0 +1,128 @@
+package authn
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/internal/seal"
+	"github.com/symbolon-auth/symbolon/internal/stamp"
+	"github.com/symbolon-auth/symbolon/internal/table"
+)
+
+// Key is what a service signs in with: 256 random bits behind the id of its
+// owner. It neither prints nor marshals; only a hash of it is stored.
+type Key struct{ reveal func() string }
+
+// ParseKey takes a key that was revealed before, such as from a configuration.
+// Whether it is a key at all shows when it is used.
+func ParseKey(s string) Key { return Key{func() string { return s }} }
+
+// Reveal returns the key's text, to be given to its owner once.
+func (k Key) Reveal() string {
+	if k.reveal == nil {
+		return ""
+	}
+	return k.reveal()
+}
+
+// Format prints REDACTED for every verb.
+func (Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "REDACTED") }
+
+// LogValue logs REDACTED.
+func (Key) LogValue() slog.Value { return slog.StringValue("REDACTED") }
+
+// MarshalText refuses; use Reveal.
+func (Key) MarshalText() ([]byte, error) {
+	return nil, errors.New("authn: a Key does not marshal; use Reveal")
+}
+
+type keyRecord struct {
+	Hash []byte    `json:"hash"` // of the secret, which is random, so a fast hash is enough (AU-26)
+	Made time.Time `json:"made"`
+}
+
+const (
+	keySecret = 32       // bytes
+	keyKind   = "symkey" // so that scanners for leaked secrets can recognise one
+)
+
+var b64 = base64.RawURLEncoding.Strict()
+
+// newKey returns the text of a key: kind, owner, id, secret and a tag, by which
+// a key that we never made is refused before the store is asked.
+func (a *Actors) newKey(actor symbolon.ActorID, id string, secret []byte) Key {
+	body := strings.Join([]string{keyKind, b64.EncodeToString([]byte(actor)), id, b64.EncodeToString(secret)}, ".")
+	s := body + "." + b64.EncodeToString(a.keyTag(body))
+	return ParseKey(s)
+}
+
+func (a *Actors) keyTag(body string) []byte {
+	m := hmac.New(sha256.New, a.keys)
+	m.Write([]byte(body))
+	return m.Sum(nil)[:16]
+}
+
+func (a *Actors) splitKey(k Key) (actor symbolon.ActorID, id string, secret []byte, ok bool) {
+	s := k.Reveal()
+	cut := strings.LastIndexByte(s, '.')
+	if cut < 0 || len(s) > 512 {
+		return "", "", nil, false
+	}
+	tag, err := b64.DecodeString(s[cut+1:])
+	if err != nil || !hmac.Equal(tag, a.keyTag(s[:cut])) {
+		return "", "", nil, false
+	}
+	part := strings.Split(s[:cut], ".")
+	if len(part) != 4 || part[0] != keyKind {
+		return "", "", nil, false
+	}
+	owner, err1 := b64.DecodeString(part[1])
+	secret, err2 := b64.DecodeString(part[3])
+	return symbolon.ActorID(owner), part[2], secret, err1 == nil && err2 == nil
+}
+
+// SignInKey checks a service's key and returns its Principal, which is live as
+// long as the key is. It writes nothing, so it may be called for each request.
+// Every key that is not valid now is one [ErrRefused].
+func (a *Actors) SignInKey(ctx context.Context, k Key) (symbolon.Principal, error) {
+	id, keyID, secret, ok := a.splitKey(k)
+	if !ok {
+		return symbolon.Principal{}, refuse(ReasonWrong)
+	}
+	actor, err := a.parts.Actor(ctx, id)
+	if err != nil {
+		return symbolon.Principal{}, failed(err)
+	}
+	st := seal.Stamps{Actor: string(id), Session: "key/" + keyID}
+	shard, names := stamp.Actor(st)
+	v, err := a.space.Read(ctx, shard, names...)
+	if err != nil {
+		return symbolon.Principal{}, failed(err)
+	}
+	rec, ok, err := table.Get[keyRecord](v, names[1])
+	sum := sha256.Sum256(secret)
+	if err != nil || !ok || !hmac.Equal(rec.Hash, sum[:]) {
+		return symbolon.Principal{}, refuse(ReasonWrong)
+	}
+	party, ok, err := table.Get[stamp.Party](v, names[0])
+	if err != nil || !ok {
+		return symbolon.Principal{}, refuse(ReasonOver)
+	}
+	st.ActorEpoch = party.Epoch
+	now := v.Now().Truncate(time.Second)
+	return symbolon.Seal(seal.Ours(), a.realm, symbolon.Facts{
+		Actor:      actor,
+		ActorProof: symbolon.Verification{}.With(symbolon.Proof{Method: symbolon.MethodKey, At: now}),
+		Limits:     symbolon.Limits{NotAfter: now.Add(a.opt.Absolute)},
+		Stamps:     st,
+	})
+}

@@ -1,0 +1,111 @@
+package authn
+
+import (
+	"context"
+	"time"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/audit"
+	"github.com/symbolon-auth/symbolon/internal/seal"
+	"github.com/symbolon-auth/symbolon/internal/stamp"
+	"github.com/symbolon-auth/symbolon/internal/table"
+)
+
+// session is an employee's sign-in. Its record expires when the session ends,
+// by idleness or by age, so that a missing record and an ended session are one.
+type session struct {
+	Opened time.Time `json:"opened"`
+	Seen   time.Time `json:"seen"`
+	End    time.Time `json:"end"` // however active it is
+}
+
+func (a *Actors) expiry(s session) time.Time {
+	idle := s.Seen.Add(a.opt.Idle)
+	if idle.Before(s.End) {
+		return idle
+	}
+	return s.End
+}
+
+// openSession adds a new session to a sign-in and returns the facts of its
+// Principal. The id is new each time, so that no session can be fixed (SE-02).
+func (a *Actors) openSession(tx *table.Tx, actor symbolon.Actor, epoch uint64, id string) (symbolon.Facts, error) {
+	now := tx.Now().Truncate(time.Second)
+	s := session{Opened: now, Seen: now, End: now.Add(a.opt.Absolute)}
+	key := "s/" + id
+	op, err := table.NewRow(stamp.SessionName(string(actor.ID), key), s, a.expiry(s))
+	if err != nil {
+		return symbolon.Facts{}, err
+	}
+	tx.Add(op)
+	return symbolon.Facts{
+		Actor:      actor,
+		ActorProof: symbolon.Verification{}.With(symbolon.Proof{Method: symbolon.MethodPassword, At: now}),
+		Limits:     symbolon.Limits{NotAfter: s.End},
+		Stamps:     seal.Stamps{Actor: string(actor.ID), ActorEpoch: epoch, Session: key},
+	}, nil
+}
+
+// Touch tells that the employee is active, which moves the idle end of their
+// session but never its absolute one (SE-04). It writes at most once in a
+// fifteenth of the idle time. Call it once a request.
+func (a *Actors) Touch(ctx context.Context, p symbolon.Principal) error {
+	f, err := symbolon.Unseal(seal.Ours(), a.realm, p)
+	if err != nil {
+		return failed(err)
+	}
+	shard, names := stamp.Actor(f.Stamps)
+	_, err = a.space.Update(ctx, shard, names, func(tx *table.Tx) error {
+		if err := stamp.ActorLive(tx.View, f.Stamps); err != nil {
+			return err
+		}
+		s, ok, err := table.Get[session](tx.View, names[1])
+		if err != nil || !ok || s.End.IsZero() { // a key has no idle end
+			return err
+		}
+		now := tx.Now().Truncate(time.Second)
+		if now.Sub(s.Seen) < a.opt.Idle/15 {
+			return nil
+		}
+		s.Seen = now
+		return table.Put(tx, names[1], s, a.expiry(s))
+	})
+	return failed(err)
+}
+
+// SignOut ends the employee's session, and with it every token that came from
+// it (SE-07). Signing out twice is no error.
+func (a *Actors) SignOut(ctx context.Context, p symbolon.Principal) error {
+	f, err := symbolon.Unseal(seal.Ours(), a.realm, p)
+	if err != nil {
+		return failed(err)
+	}
+	id, err := table.NewID(a.parts.Rand, "")
+	if err != nil {
+		return failed(err)
+	}
+	shard, names := stamp.Actor(f.Stamps)
+	_, err = a.space.Update(ctx, shard, names, func(tx *table.Tx) error {
+		s, ok, err := table.Get[session](tx.View, names[1])
+		if !ok || err == nil && s.End.IsZero() { // gone already, or a key, which only the host revokes
+			return err
+		}
+		tx.Delete(names[1]) // a record that cannot be read is deleted too
+		rec := audit.About(p)
+		rec.ID, rec.Event, rec.Outcome = id, "signout", audit.Succeeded
+		return rec.Add(tx)
+	})
+	return failed(err)
+}
+
+// live returns the facts of a Principal of this realm that is live right now.
+func (c *core) live(ctx context.Context, p symbolon.Principal) (symbolon.Facts, error) {
+	f, err := symbolon.Unseal(seal.Ours(), c.realm, p)
+	if err != nil {
+		return symbolon.Facts{}, failed(err)
+	}
+	if !c.parts.Now().Before(f.Limits.NotAfter) {
+		return symbolon.Facts{}, failed(stamp.ErrDead)
+	}
+	return f, failed(stamp.Check(ctx, c.space, f.Stamps))
+}
