@@ -196,24 +196,37 @@ func (s *Subjects) begin(ctx context.Context, shard table.Shard, by symbolon.Pri
 	return err
 }
 
-// born writes a customer's stamp and the locks of their codes when the first
-// interaction is opened. From then on they must be there: deleting a lock
-// reopens nothing (S8).
+// customer is the stored stamp of a subject, with the methods whose locks exist.
+type customer struct {
+	stamp.Party
+	Locks []symbolon.Method `json:"locks,omitempty"`
+}
+
+// born writes a customer's stamp and the lock of each method when the first
+// interaction is opened in which it may be used. From then on they must be
+// there: deleting a lock reopens nothing (S8).
 func (s *Subjects) born(tx *table.Tx, subject symbolon.SubjectID, party string) error {
-	if tx.Has(party) {
-		return nil
-	}
-	if err := table.Put(tx, party, stamp.Party{}.Next(tx.Now()), time.Time{}); err != nil {
+	c, ok, err := table.Get[customer](tx.View, party)
+	if err != nil {
 		return err
 	}
-	for _, m := range s.opt.Methods {
-		if lock := lockName(subject, m); !tx.Has(lock) {
-			if err := attempt.Born(tx, lock, s.opt.Lockout); err != nil {
-				return err
-			}
-		}
+	if !ok {
+		c.Party = c.Next(tx.Now())
 	}
-	return nil
+	known := len(c.Locks)
+	for _, m := range s.opt.Methods {
+		if slices.Contains(c.Locks, m) {
+			continue
+		}
+		if err := attempt.Born(tx, lockName(subject, m), s.opt.Lockout); err != nil {
+			return err
+		}
+		c.Locks = append(c.Locks, m)
+	}
+	if ok && len(c.Locks) == known {
+		return nil
+	}
+	return table.Put(tx, party, c, time.Time{})
 }
 
 // Renew keeps an interaction alive for another lease. One whose lease has run
