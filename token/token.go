@@ -129,6 +129,11 @@ func New(r *symbolon.Realm, c Config, opts *Options) (*Tokens, error) {
 	return t, nil
 }
 
+// String names the issuer and the audience.
+func (t *Tokens) String() string {
+	return "tokens of " + t.config.Issuer + " for " + t.config.Audience
+}
+
 func headerFor(k PublicKey, kind kind) string {
 	return writeHeader(header{alg: k.key.Algorithm().String(), kid: k.ID(), typ: typs[kind]})
 }

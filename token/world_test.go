@@ -33,11 +33,17 @@ type world struct {
 
 var start = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
-// testKey is the key of RFC 8037, appendix A; it signs nothing else.
-func testKey(t testing.TB) Key {
-	seed, err := strict.DecodeString("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+// testSeed is the key of RFC 8037, appendix A.
+const testSeed = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"
+
+func testPrivate(t testing.TB) ed25519.PrivateKey {
+	seed, err := strict.DecodeString(testSeed)
 	require.NoError(t, err)
-	k, err := KeyFrom(ed25519.NewKeyFromSeed(seed))
+	return ed25519.NewKeyFromSeed(seed)
+}
+
+func testKey(t testing.TB) Key {
+	k, err := KeyFrom(testPrivate(t))
 	require.NoError(t, err)
 	return k
 }
