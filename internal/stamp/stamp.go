@@ -27,6 +27,12 @@ type Party struct {
 	Epoch uint64 `json:"epoch"` // moves when everything that rests on the party is void
 }
 
+// Next returns the stamp with a later epoch. It never starts again from one, so
+// that a stamp that was deleted and made anew does not revive old tokens.
+func (p Party) Next(now time.Time) Party {
+	return Party{Epoch: max(p.Epoch+1, uint64(now.UnixMilli()))}
+}
+
 // Interaction is what is looked at of an interaction's record; authn keeps more
 // in it.
 type Interaction struct {
@@ -85,20 +91,20 @@ func Subject(st seal.Stamps) (table.Shard, []string) {
 // Check asks the store whether everything that st rests on is still live. The
 // error wraps [ErrDead], or storage.ErrUnavailable if the store cannot tell.
 func Check(ctx context.Context, s *table.Space, st seal.Stamps) error {
-	shard, names := Subject(st)
 	subject := make(chan error, 1)
-	if len(names) == 0 {
-		subject <- nil
-	} else {
-		go func() {
-			v, err := s.Read(ctx, shard, names...)
-			if err == nil {
-				err = SubjectLive(v, st)
-			}
-			subject <- err
-		}()
-	}
-	shard, names = Actor(st)
+	go func() {
+		shard, names := Subject(st)
+		if len(names) == 0 {
+			subject <- nil
+			return
+		}
+		v, err := s.Read(ctx, shard, names...)
+		if err == nil {
+			err = SubjectLive(v, st)
+		}
+		subject <- err
+	}()
+	shard, names := Actor(st)
 	v, err := s.Read(ctx, shard, names...)
 	if err == nil {
 		err = ActorLive(v, st)
