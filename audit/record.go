@@ -34,7 +34,7 @@ const (
 // Record is one entry (AU-01). Fields that do not apply are empty.
 type Record struct {
 	ID      string    `json:"id"`   // random
-	Time    time.Time `json:"time"` // UTC, whole milliseconds
+	Time    time.Time `json:"time"` // UTC, whole microseconds
 	Event   string    `json:"event"`
 	Outcome Outcome   `json:"outcome"`
 	Reason  string    `json:"reason,omitempty"` // for administrators; never shown to whoever was refused
@@ -97,7 +97,7 @@ func (r Record) Op(now time.Time) (storage.Op, error) {
 	if err := r.check(); err != nil {
 		return storage.Op{}, err
 	}
-	r.Time = now.UTC().Truncate(time.Millisecond)
+	r.Time = now.UTC().Truncate(time.Microsecond)
 	return table.NewRow(rowName(r.Time, r.ID), r, time.Time{})
 }
 
@@ -127,12 +127,12 @@ func (r Record) Increment(tx *table.Tx, name string) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	r.Time = tx.Now().UTC().Truncate(time.Millisecond)
+	r.Time = tx.Now().UTC().Truncate(time.Microsecond)
 	return table.Put(tx, name, r, time.Time{})
 }
 
 const prefix = "audit/"
 
 func rowName(t time.Time, id string) string {
-	return table.Name("audit", fmt.Sprintf("%015d", t.UnixMilli()), id)
+	return table.Name("audit", fmt.Sprintf("%017d", t.UnixMicro()), id)
 }

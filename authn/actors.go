@@ -2,8 +2,6 @@ package authn
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,9 +22,9 @@ import (
 // It is safe for concurrent use.
 type Actors struct {
 	*core
-	login []byte // key under which logins are hashed
-	keys  []byte // key under which keys are tagged
-	opt   ActorsOptions
+	logins func(...string) []byte // picks the phantom of a login
+	keys   func(...string) []byte // tags keys
+	opt    ActorsOptions
 }
 
 // core is what the engines of this package work with.
@@ -51,7 +49,7 @@ const (
 	defaultAbsolute = 12 * time.Hour
 	maxAbsolute     = 30 * 24 * time.Hour // NIST SP 800-63B-4 2.1.3
 	maxLogin        = 255                 // bytes
-	phantoms        = 1 << 16             // lock records that unknown logins share
+	phantomBytes    = 2                   // 65,536 lock records that unknown logins share
 )
 
 // NewActors returns the realm's Actors. The error names every option that is
@@ -89,7 +87,7 @@ func NewActors(r *symbolon.Realm, opts *ActorsOptions) (*Actors, error) {
 	space := table.New(p.Store, p.Tenant, p.Now, p.Rand)
 	return &Actors{
 		core: &core{r, p, space, attempt.New(space, p.Rand)}, opt: o,
-		login: p.Derive("login"), keys: p.Derive("actor key"),
+		logins: mac(p.Derive("login")), keys: mac(p.Derive("actor key")),
 	}, nil
 }
 
@@ -129,9 +127,7 @@ func of(actor symbolon.Actor) account {
 // phantomOf picks the record that unknown logins share by a keyed hash, so that
 // nobody can tell from outside which logins share one.
 func (a *Actors) phantomOf(login string) account {
-	m := hmac.New(sha256.New, a.login)
-	m.Write([]byte(login))
-	n := hex.EncodeToString(m.Sum(nil)[:2]) // 2 bytes: phantoms
+	n := hex.EncodeToString(a.logins(login)[:phantomBytes])
 	return account{shard: table.ShardOf("phantom", n), base: []string{"phantom", n}, phantom: true}
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"math/big"
 	"slices"
@@ -75,8 +73,8 @@ func (s *Subjects) Challenge(ctx context.Context, claim symbolon.Principal, m sy
 	if err != nil {
 		return Challenge{}, failed(err)
 	}
-	payload, err := json.Marshal(wire{ID: ch.ID, Subject: f.Claimed.ID, Interaction: f.Interaction.ID, Method: m,
-		Code: code, Operation: operation, Expires: ch.Expires})
+	payload, err := Message{ID: ch.ID, Subject: f.Claimed.ID, Interaction: f.Interaction.ID, Method: m,
+		Code: NewCode(code), Operation: operation, Expires: ch.Expires}.seal()
 	if err != nil {
 		return Challenge{}, failed(err)
 	}
@@ -248,11 +246,7 @@ func (s *Subjects) newCode() (string, error) {
 // hashCode binds a code to its customer, interaction and challenge, so that it
 // works nowhere else; the key keeps a reader of the store from trying all codes.
 func (s *Subjects) hashCode(f symbolon.Facts, challengeID, code string) []byte {
-	m := hmac.New(sha256.New, s.codes)
-	for _, part := range []string{string(f.Claimed.ID), string(f.Interaction.ID), challengeID, code} {
-		_, _ = fmt.Fprintf(m, "%d:%s", len(part), part)
-	}
-	return m.Sum(nil)
+	return s.codes(string(f.Claimed.ID), string(f.Interaction.ID), challengeID, code)
 }
 
 type codeCheck struct {

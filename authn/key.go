@@ -5,10 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
-	"fmt"
-	"io"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -20,30 +16,11 @@ import (
 
 // Key is what a service signs in with: 256 random bits behind the id of its
 // owner. It neither prints nor marshals; only a hash of it is stored.
-type Key struct{ reveal func() string }
+type Key struct{ hidden }
 
 // ParseKey takes a key that was revealed before, such as from a configuration.
 // Whether it is a key at all shows when it is used.
-func ParseKey(s string) Key { return Key{func() string { return s }} }
-
-// Reveal returns the key's text, to be given to its owner once.
-func (k Key) Reveal() string {
-	if k.reveal == nil {
-		return ""
-	}
-	return k.reveal()
-}
-
-// Format prints REDACTED for every verb.
-func (Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "REDACTED") }
-
-// LogValue logs REDACTED.
-func (Key) LogValue() slog.Value { return slog.StringValue("REDACTED") }
-
-// MarshalText refuses; use Reveal.
-func (Key) MarshalText() ([]byte, error) {
-	return nil, errors.New("authn: a Key does not marshal; use Reveal")
-}
+func ParseKey(s string) Key { return Key{hide(s)} }
 
 type keyRecord struct {
 	Hash []byte    `json:"hash"` // of the secret, which is random, so a fast hash is enough (AU-26)
@@ -66,9 +43,7 @@ func (a *Actors) newKey(actor symbolon.ActorID, id string, secret []byte) Key {
 }
 
 func (a *Actors) keyTag(body string) []byte {
-	m := hmac.New(sha256.New, a.keys)
-	m.Write([]byte(body))
-	return m.Sum(nil)[:16]
+	return a.keys(body)[:16]
 }
 
 func (a *Actors) splitKey(k Key) (actor symbolon.ActorID, id string, secret []byte, ok bool) {

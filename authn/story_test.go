@@ -176,14 +176,14 @@ func TestACallFromRingToHangUp(t *testing.T) {
 	require.Equal(t, symbolon.SubjectID("cust-42"), m.Subject)
 	require.Contains(t, m.Text(), "sim.change", "the customer is told what the code is for (S15)")
 
-	both, err := d.subjects.Confirm(t.Context(), claim, ask.ID, m.Code)
+	both, err := d.subjects.Confirm(t.Context(), claim, ask.ID, m.Code.Reveal())
 	require.NoError(t, err)
 	require.Equal(t, "mia for cust-42", both.String())
 	require.Equal(t, []symbolon.Method{"pwd"}, both.ActorVerification().Methods(), "TK-40: the customer's code is not the employee's")
 	require.Equal(t, []symbolon.Method{"sms"}, both.SubjectVerification().Methods())
 	require.Equal(t, "sim.change", both.SubjectVerification().Proofs[0].For)
 
-	_, err = d.subjects.Confirm(t.Context(), claim, ask.ID, m.Code)
+	_, err = d.subjects.Confirm(t.Context(), claim, ask.ID, m.Code.Reveal())
 	refused(t, err, authn.ReasonWrong, "a code works once")
 
 	require.NoError(t, d.subjects.End(t.Context(), d.pbx, call))
@@ -231,7 +231,7 @@ func TestSilenceEndsTheCall(t *testing.T) {
 		}
 		ask := d.ask(claim)
 		time.Sleep(30 * time.Second)
-		_, err := d.subjects.Confirm(t.Context(), claim, ask.ID, d.inbox.last(t).Code)
+		_, err := d.subjects.Confirm(t.Context(), claim, ask.ID, d.inbox.last(t).Code.Reveal())
 		refused(t, err, authn.ReasonOver, "nobody renewed the lease")
 		refused(t, d.subjects.Renew(t.Context(), d.pbx, call), authn.ReasonOver, "what has run out stays out")
 		_, err = d.subjects.Open(t.Context(), d.pbx, authn.Call{ID: "call-1", Channel: "phone", Agent: "mia", Subject: "cust-42"})

@@ -18,7 +18,7 @@ type Subjects struct {
 	*core
 	actors *Actors // who serves them
 	box    *outbox.Box
-	codes  []byte // key under which codes are hashed
+	codes  func(...string) []byte // hashes codes
 	opt    SubjectsOptions
 }
 
@@ -83,7 +83,7 @@ func NewSubjects(a *Actors, send Sender, opts *SubjectsOptions) (*Subjects, erro
 	if err != nil {
 		return nil, fmt.Errorf("authn: %w", err)
 	}
-	return &Subjects{core: a.core, actors: a, box: box, codes: a.parts.Derive("code"), opt: o}, nil
+	return &Subjects{core: a.core, actors: a, box: box, codes: mac(a.parts.Derive("code")), opt: o}, nil
 }
 
 // Run sends the codes whose first delivery failed, until ctx ends, and returns
