@@ -88,8 +88,8 @@ func New(r *symbolon.Realm, c Config, opts *Options) (*Tokens, error) {
 	}
 	need(r != nil, "a Realm")
 	need(validName(c.Issuer), "Config.Issuer (1 to 512 printable ASCII characters)")
-	need(validName(c.Audience), "Config.Audience (the same)")
-	need(validName(c.ClientID) || c.ClientID == c.Issuer, "Config.ClientID (the same, or none)")
+	need(validName(c.Audience), "Config.Audience (1 to 512 printable ASCII characters)")
+	need(validName(c.ClientID) || c.ClientID == c.Issuer, "Config.ClientID (the same as the issuer by default)")
 	need(!c.Key.IsZero(), "Config.Key (see NewKey and KeyFrom)")
 	need(time.Second <= o.Lifetime && o.Lifetime <= maxLifetime, "Options.Lifetime between 1 second and 1 hour")
 	need(0 <= o.Skew && o.Skew <= maxSkew, "Options.Skew of at most 5 minutes")
