@@ -1,0 +1,281 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/symbolon-auth/symbolon/storage"
+)
+
+// sqliteSchema: the key is the table, so a read is one walk down one tree. TEXT
+// compares by bytes in a database whose encoding is UTF-8, which is checked.
+// expires is in milliseconds since 1970, 0 for never.
+const sqliteSchema = `CREATE TABLE IF NOT EXISTS symbolon_records (
+	shard   TEXT    NOT NULL,
+	name    TEXT    NOT NULL,
+	value   BLOB    NOT NULL,
+	version BLOB    NOT NULL,
+	expires INTEGER NOT NULL,
+	PRIMARY KEY (shard, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS symbolon_records_expires ON symbolon_records (expires) WHERE expires > 0;
+`
+
+// sqlite is the engine for SQLite: one connection that writes for everybody,
+// and a few that read meanwhile.
+//
+// SQLite has one writer at a time anyway. Left to a pool, writers meet in the
+// busy handler, which is neither fair nor quick, and a transaction that reads
+// first and writes later fails at once, whatever the timeout says.
+type sqlite struct {
+	db      *sql.DB
+	options Options
+
+	group  *group
+	writer *session // of the group's goroutine alone; nil: open one
+
+	readers chan *session // Options.Readers of them, in use or here; nil: open one
+	gone    chan struct{}
+	once    sync.Once
+}
+
+func openSQLite(ctx context.Context, db *sql.DB, o Options) (*sqlite, error) {
+	e := &sqlite{db: db, options: o, readers: make(chan *session, o.Readers), gone: make(chan struct{})}
+	w, err := e.open(ctx, "synchronous = FULL", "fullfsync = ON")
+	if err != nil {
+		return nil, err
+	}
+	if err := e.prepare(ctx, w); err != nil {
+		w.discard()
+		return nil, err
+	}
+	e.writer = w
+	for range o.Readers {
+		e.readers <- nil
+	}
+	e.group = newGroup(e.begin, e.commitGroup, e.undo)
+	return e, nil
+}
+
+// open takes a connection out of the pool and sets it up, which a data source
+// name would do for each driver in another way.
+func (e *sqlite) open(ctx context.Context, pragmas ...string) (*session, error) {
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := newSession(conn)
+	pragmas = append([]string{fmt.Sprintf("busy_timeout = %d", e.options.BusyTimeout.Milliseconds())}, pragmas...)
+	for _, p := range pragmas {
+		if _, err := conn.ExecContext(ctx, "PRAGMA "+p); err != nil {
+			s.discard()
+			return nil, fmt.Errorf("PRAGMA %s: %w", p, err)
+		}
+	}
+	return s, nil
+}
+
+// prepare brings the file into the state that the store relies on.
+func (e *sqlite) prepare(ctx context.Context, w *session) error {
+	for pragma, want := range map[string]string{"encoding": "UTF-8", "synchronous": "2"} {
+		got, err := w.pragma(ctx, pragma)
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return fmt.Errorf("PRAGMA %s is %s, and must be %s", pragma, got, want)
+		}
+	}
+	// While another process starts on the same file, the change to WAL fails at
+	// once: it does not heed the busy timeout.
+	deadline := time.NewTimer(e.options.BusyTimeout)
+	defer deadline.Stop()
+	for {
+		mode, err := w.pragma(ctx, "journal_mode = WAL")
+		if err == nil && mode != "wal" {
+			return fmt.Errorf("journal_mode is %q and cannot become WAL: the database must be a file on a local disk", mode)
+		}
+		if err == nil {
+			break
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-deadline.C:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if _, err := w.conn.ExecContext(ctx, sqliteSchema); err != nil {
+		return fmt.Errorf("create the table, which takes SQLite 3.37 or newer: %w", err)
+	}
+	return nil
+}
+
+// close waits for the writer, and for each reader to come home.
+func (e *sqlite) close() error {
+	e.once.Do(func() {
+		close(e.gone)
+		e.group.close()
+		e.undo()
+		for range e.options.Readers {
+			if r := <-e.readers; r != nil {
+				r.discard()
+			}
+		}
+	})
+	return nil
+}
+
+// The writer. A connection on which something failed is thrown away: that
+// undoes its transaction, and nobody has to guess in what state it is.
+
+func (e *sqlite) write() (*session, error) {
+	if e.writer == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), e.options.BusyTimeout)
+		defer cancel()
+		w, err := e.open(ctx, "synchronous = FULL", "fullfsync = ON")
+		if err != nil {
+			return nil, err
+		}
+		e.writer = w
+	}
+	return e.writer, nil
+}
+
+func (e *sqlite) begin() error {
+	w, err := e.write()
+	if err != nil {
+		return err
+	}
+	_, err = w.exec("BEGIN IMMEDIATE")
+	return err
+}
+
+func (e *sqlite) commitGroup() error {
+	_, err := e.writer.exec("COMMIT")
+	return err
+}
+
+func (e *sqlite) undo() {
+	if e.writer != nil {
+		e.writer.discard()
+		e.writer = nil
+	}
+}
+
+func (e *sqlite) commit(ctx context.Context, b storage.Batch) error {
+	one := len(b.Ops) == 1 && b.Ops[0].Act != storage.Check
+	b.Ops = slices.Clone(b.Ops) // a caller whose context ends leaves before the writer is done
+	for i, o := range b.Ops {
+		b.Ops[i].Value = bytes.Clone(o.Value)
+	}
+	return e.group.do(ctx, one, func() error {
+		w, err := e.write()
+		if err != nil {
+			return err
+		}
+		if one {
+			return w.apply(b.Shard, b.Ops[0], b.Now)
+		}
+		return w.applyAll(b)
+	})
+}
+
+func (e *sqlite) sweep(ctx context.Context, before time.Time, limit int) (int, error) {
+	if limit < 1 {
+		return 0, ctx.Err()
+	}
+	var swept int64
+	err := e.group.do(ctx, true, func() error {
+		w, err := e.write()
+		if err != nil {
+			return err
+		}
+		swept, err = w.exec(`DELETE FROM symbolon_records WHERE (shard, name) IN
+			(SELECT shard, name FROM symbolon_records WHERE expires > 0 AND expires <= ? LIMIT ?)`,
+			before.UnixMilli(), limit)
+		return err
+	})
+	if err != nil { // and swept belongs to the writer still
+		return 0, err
+	}
+	return int(swept), nil
+}
+
+// The readers.
+
+// read lends f a reader. Reads are short, so once begun they are not
+// interrupted: drivers do that from a second goroutine for each statement, and
+// some of them hit the statement after.
+func (e *sqlite) read(ctx context.Context, f func(*session) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var r *session
+	select {
+	case <-e.gone:
+		return errClosed
+	default:
+	}
+	select {
+	case r = <-e.readers:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.gone:
+		return errClosed
+	}
+	defer func() { e.readers <- r }()
+	if r == nil {
+		var err error
+		if r, err = e.open(ctx, "query_only = ON"); err != nil {
+			return err
+		}
+	}
+	if err := f(r); err != nil {
+		r.discard()
+		r = nil
+		return err
+	}
+	return ctx.Err()
+}
+
+func (e *sqlite) get(ctx context.Context, shard string, names []string) (found []storage.Record, err error) {
+	err = e.read(ctx, func(r *session) error {
+		args := make([]any, 0, 1+len(names))
+		args = append(args, shard)
+		for _, name := range names {
+			args = append(args, name)
+		}
+		// One statement, so one moment.
+		records, err := r.query(every, `SELECT name, value, version, expires FROM symbolon_records WHERE shard = ? AND name IN (`+marks(len(names))+`)`, args...)
+		for _, name := range names {
+			found = append(found, named(records, name))
+		}
+		return err
+	})
+	return found, err
+}
+
+func (e *sqlite) scan(ctx context.Context, shard, prefix, after string, limit int) (found []storage.Record, err error) {
+	// The names with a prefix follow each other, so the scan begins at the first
+	// and stops behind the last: no pattern, no upper bound to compute.
+	from, compare := after, ">"
+	if after < prefix || after == "" {
+		from, compare = prefix, ">="
+	}
+	begins := func(r *storage.Record) bool { return strings.HasPrefix(r.Name, prefix) }
+	err = e.read(ctx, func(r *session) (err error) {
+		found, err = r.query(begins, `SELECT name, value, version, expires FROM symbolon_records WHERE shard = ? AND name `+compare+` ? ORDER BY name LIMIT ?`, shard, from, limit)
+		return err
+	})
+	return found, err
+}
+
+func marks(n int) string { return "?" + strings.Repeat(", ?", n-1) }
