@@ -74,6 +74,12 @@ func (v *View) record(name string) (storage.Record, bool) {
 	return r, r.Live(v.now)
 }
 
+// Has reports whether the View has a live record of this name, readable or not.
+func (v *View) Has(name string) bool {
+	_, live := v.record(name)
+	return live
+}
+
 // Get decodes a record of the View; ok is false if there is none. A record that
 // cannot be read is an error that wraps [ErrCorrupt], never an absent one.
 func Get[T any](v *View, name string) (value T, ok bool, err error) {
