@@ -1,0 +1,31 @@
+package enginetest
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/symbolon-auth/symbolon/internal/enginetest/engines"
+	"github.com/symbolon-auth/symbolon/storage"
+	"github.com/symbolon-auth/symbolon/storage/sqlstore"
+	"github.com/symbolon-auth/symbolon/storage/storagetest"
+)
+
+func TestEveryEngineKeepsTheContract(t *testing.T) {
+	for _, e := range engines.All(t) {
+		t.Run(e.Name, func(t *testing.T) {
+			storagetest.Run(t, func(t *testing.T) storage.Store { return e.Open(t) })
+		})
+	}
+}
+
+func TestCheckWithoutATestSaysTheSame(t *testing.T) {
+	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "symbolon.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	require.NoError(t, storagetest.Check(t.Context(), func() (storage.Store, error) {
+		return sqlstore.New(t.Context(), db, sqlstore.SQLite, nil)
+	}))
+}
