@@ -48,10 +48,11 @@ type Try struct {
 	With   []string // further names that Verify and Settle read
 	Policy lockout.Policy
 
-	// Phantom says that there is no such account: its lock is born with the
-	// first guess. A real account's lock is born with its secret, and if it is
-	// absent every guess is refused (S8).
-	Phantom bool
+	// Unbound allows guesses where there is no secret, at an account that does
+	// not exist or has none: the lock is then born with the first guess, and so
+	// behaves like any other. Where there is a secret, its lock was born with it,
+	// and if that is absent every guess is refused (S8).
+	Unbound bool
 
 	// Acquire takes what the check needs, such as a hashing slot, before the
 	// guess is counted: a full pool must not turn right secrets into failures
@@ -158,7 +159,7 @@ func (t Try) step(tx *table.Tx, e lockout.Event) (lockout.Answer, error) {
 	if err != nil {
 		return lockout.Answer{}, err
 	}
-	if !ok && t.Phantom {
+	if !ok && t.Unbound && !tx.Has(t.Secret) {
 		rec, ok = record{lockout.NewState()}, true
 	}
 	var answer lockout.Answer

@@ -1,0 +1,234 @@
+package attempt_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/symbolon-auth/symbolon/internal/attempt"
+	"github.com/symbolon-auth/symbolon/internal/table"
+	"github.com/symbolon-auth/symbolon/lockout"
+	"github.com/symbolon-auth/symbolon/storage"
+	"github.com/symbolon-auth/symbolon/storage/memory"
+	"github.com/symbolon-auth/symbolon/storage/storagetest"
+)
+
+const lock, secret = "actor/mia/lock/pwd", "actor/mia/password"
+
+type stored struct {
+	Secret string `json:"secret"`
+}
+
+// vault is one secret behind a lock, and counts who looks at it.
+type vault struct {
+	t        testing.TB
+	spaces   []*table.Space
+	gates    []*attempt.Gate
+	compared atomic.Int64
+	dummies  atomic.Int64
+	slow     time.Duration
+}
+
+func newVault(t testing.TB, store storage.Store, processes int) *vault {
+	t.Helper()
+	v := &vault{t: t}
+	for range processes {
+		s := table.New(store, "acme", time.Now, rand.Reader)
+		v.spaces = append(v.spaces, s)
+		v.gates = append(v.gates, attempt.New(s, rand.Reader))
+	}
+	v.bind("right")
+	return v
+}
+
+func (v *vault) bind(s string) {
+	v.t.Helper()
+	_, err := v.spaces[0].Update(v.t.Context(), 0, []string{lock, secret}, func(tx *table.Tx) error {
+		if err := attempt.Born(tx, lock, lockout.Policy{}); err != nil {
+			return err
+		}
+		return table.Put(tx, secret, stored{s}, time.Time{})
+	})
+	require.NoError(v.t, err)
+}
+
+func (v *vault) guess(process int, s string) (lockout.Answer, error) {
+	return v.gates[process%len(v.gates)].Run(v.t.Context(), attempt.Try{
+		Lock: lock, Secret: secret, Unbound: true,
+		Acquire: func(context.Context) (attempt.Checker, error) { return guess{v, s}, nil },
+		Settle:  func(*table.Tx, lockout.Answer) error { return nil },
+	})
+}
+
+type guess struct {
+	*vault
+	s string
+}
+
+func (g guess) Verify(view *table.View) bool {
+	g.compared.Add(1)
+	time.Sleep(g.slow)
+	rec, ok, err := table.Get[stored](view, secret)
+	return err == nil && ok && rec.Secret == g.s
+}
+
+func (g guess) Dummy()   { g.dummies.Add(1) }
+func (g guess) Release() {}
+
+// burst makes n guesses at once, over all processes, and counts the verdicts.
+func (v *vault) burst(n int, s string) map[lockout.Verdict]int {
+	var mu sync.Mutex
+	got := map[lockout.Verdict]int{}
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			answer, err := v.guess(i, s)
+			if err != nil {
+				v.t.Error(err)
+			}
+			mu.Lock()
+			got[answer.Verdict]++
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	return got
+}
+
+// LK-09: of any number of parallel guesses five are compared, in one process or four, and if replies are lost.
+func TestTwoHundredParallelGuesses(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		store     storage.Store
+		processes int
+	}{
+		{"one process", memory.New(), 1},
+		{"four processes", memory.New(), 4},
+		{"lost replies", storagetest.Lossy(memory.New(), 5), 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := newVault(t, storagetest.Strict(t, c.store), c.processes)
+			v.slow = 5 * time.Millisecond
+			got := v.burst(200, "wrong")
+			require.EqualValues(t, 5, v.compared.Load(), "compared with the secret")
+			require.Zero(t, got[lockout.Granted])
+			answer, err := v.guess(0, "right")
+			require.NoError(t, err)
+			require.Equal(t, lockout.Locked, answer.Verdict, "LK-08: the right secret of a locked account")
+			require.EqualValues(t, 5, v.compared.Load(), "and it was not looked at")
+		})
+	}
+}
+
+// LK-10: the owner's own parallel sign-ins all succeed; they wait for each other's reservations.
+func TestFortyParallelRightSecrets(t *testing.T) {
+	for _, processes := range []int{1, 4} {
+		v := newVault(t, memory.New(), processes)
+		v.slow = 5 * time.Millisecond
+		require.Equal(t, map[lockout.Verdict]int{lockout.Granted: 40}, v.burst(40, "right"), "%d processes", processes)
+	}
+}
+
+// S8: whoever deletes a lock opens nothing.
+func TestADeletedLockRefuses(t *testing.T) {
+	v := newVault(t, memory.New(), 1)
+	_, err := v.spaces[0].Update(t.Context(), 0, []string{lock}, func(tx *table.Tx) error { tx.Delete(lock); return nil })
+	require.NoError(t, err)
+	answer, err := v.guess(0, "right")
+	require.NoError(t, err)
+	require.Equal(t, lockout.Locked, answer.Verdict)
+	require.Zero(t, v.compared.Load())
+
+	_, err = v.spaces[0].Update(t.Context(), 0, []string{secret}, func(tx *table.Tx) error { tx.Delete(secret); return nil })
+	require.NoError(t, err)
+	for range 5 {
+		answer, err = v.guess(0, "right")
+		require.NoError(t, err)
+		require.Equal(t, lockout.Denied, answer.Verdict, "with the secret gone too there is nothing to guess")
+	}
+	answer, err = v.guess(0, "right")
+	require.NoError(t, err)
+	require.Equal(t, lockout.Locked, answer.Verdict, "and it locks like any other account")
+}
+
+// A secret that is replaced while a guess is compared with the former one does not let that guess in.
+func TestASecretReplacedMeanwhile(t *testing.T) {
+	v := newVault(t, memory.New(), 1)
+	answer, err := v.gates[0].Run(t.Context(), attempt.Try{
+		Lock: lock, Secret: secret,
+		Acquire: func(context.Context) (attempt.Checker, error) { return replacing{guess{v, "right"}}, nil },
+		Settle:  func(*table.Tx, lockout.Answer) error { return nil },
+	})
+	require.NoError(t, err)
+	require.Equal(t, lockout.Denied, answer.Verdict)
+}
+
+type replacing struct{ guess }
+
+func (r replacing) Verify(view *table.View) bool {
+	ok := r.guess.Verify(view)
+	r.bind("new")
+	return ok
+}
+
+// S23: a full pool refuses before anything is counted.
+func TestAFullPoolCountsNothing(t *testing.T) {
+	v := newVault(t, memory.New(), 1)
+	full := errors.New("pool is full")
+	for range 10 {
+		_, err := v.gates[0].Run(t.Context(), attempt.Try{Lock: lock, Secret: secret,
+			Acquire: func(context.Context) (attempt.Checker, error) { return nil, full }})
+		require.ErrorIs(t, err, full)
+	}
+	answer, err := v.guess(0, "right")
+	require.NoError(t, err)
+	require.Equal(t, lockout.Granted, answer.Verdict)
+}
+
+// Whoever hangs up while the secret is compared does not stop the count.
+func TestHangingUpStillCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVault(t, memory.New(), 1)
+		v.slow = time.Second
+		for range 5 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			_, err := v.gates[0].Run(ctx, attempt.Try{Lock: lock, Secret: secret,
+				Acquire: func(context.Context) (attempt.Checker, error) { return guess{v, "wrong"}, nil },
+				Settle:  func(*table.Tx, lockout.Answer) error { return nil }})
+			require.NoError(t, err)
+			cancel()
+		}
+		answer, err := v.guess(0, "right")
+		require.NoError(t, err)
+		require.Equal(t, lockout.Locked, answer.Verdict)
+	})
+}
+
+// LK-16: a settlement that cannot be stored refuses, and counts when its lease is over.
+func TestAnUnsettledGuessLapses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVault(t, memory.New(), 1)
+		boom := errors.New("disk full")
+		for range 5 {
+			_, err := v.gates[0].Run(t.Context(), attempt.Try{Lock: lock, Secret: secret,
+				Acquire: func(context.Context) (attempt.Checker, error) { return guess{v, "right"}, nil },
+				Settle:  func(*table.Tx, lockout.Answer) error { return boom }})
+			require.ErrorIs(t, err, boom)
+		}
+		answer, err := v.guess(0, "right")
+		require.NoError(t, err)
+		require.Equal(t, lockout.Busy, answer.Verdict, fmt.Sprint("all places are taken until their leases end: ", answer))
+		time.Sleep(10 * time.Second)
+		answer, err = v.guess(0, "right")
+		require.NoError(t, err)
+		require.Equal(t, lockout.Locked, answer.Verdict)
+	})
+}
