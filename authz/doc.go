@@ -1,0 +1,21 @@
+// Package authz decides whether an employee may do something, now, for a
+// customer, and lets nothing happen without that decision.
+//
+// Most programs make one [Guard] with [NewGuard]. [Guard.Authorize] turns a
+// Principal and a [Request] into a [Grant], or into an error that says no, or
+// that one of the two must prove more ([StepUpError]). Code that changes
+// something calls [Guard.Begin] with the Grant, acts on [Grant.Resource], and
+// calls [Effect.End] with what came of it. Code that only reads asks
+// [Guard.Holds]. Package httpauth does this for net/http.
+//
+// Three things must agree (S4): a floor in code, which no policy can lift; the
+// actor's set of policies, what the employee may do; and the subject's set, what
+// the customer's side allows. Policies are written in Cedar, in which the
+// principal is the actor:
+//
+//	permit (principal in Role::"care", action == Action::"sim.change", resource is Line);
+//	permit (principal, action, resource) when { context.subject.methods.contains("sms") };
+//
+// [Guard.Schema] shows what a policy can read. An attribute that is not set
+// silences every permit that reads it and arms every forbid (S5).
+package authz

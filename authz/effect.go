@@ -1,0 +1,243 @@
+package authz
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/audit"
+	"github.com/symbolon-auth/symbolon/internal/stamp"
+	"github.com/symbolon-auth/symbolon/internal/table"
+)
+
+// Effect is an act that has begun under a Grant. End it with its outcome: an
+// Effect that is never ended stands in [Guard.Unfinished].
+type Effect struct {
+	guard  *Guard
+	matter matter
+	id     string // of the decision
+	until  time.Time
+
+	mu    sync.Mutex
+	ended bool
+}
+
+// effect is the stored record: that the Grant was used, and whether the act has
+// come to an end.
+type effect struct {
+	By       string                 `json:"by"` // which call of Begin wrote it
+	At       time.Time              `json:"at"`
+	Actor    symbolon.ActorID       `json:"actor"`
+	Subject  symbolon.SubjectID     `json:"subject,omitempty"`
+	Action   Action                 `json:"action"`
+	Resource string                 `json:"resource"`
+	Ended    string                 `json:"ended,omitempty"` // which call of End wrote that
+	Call     symbolon.InteractionID `json:"interaction,omitempty"`
+}
+
+const effects = "effect"
+
+func effectName(decision string) string { return table.Name(effects, decision) }
+
+// Begin uses a Grant up and returns the Effect under which its holder acts. It
+// asks the store anew whether both parties, the interaction and the verification
+// are live, and commits that the act has begun, on condition that they still
+// are. The error wraps [ErrDenied] for a Grant that was used before, is older
+// than 30 seconds, was given by another Guard, for another action or for other
+// parameters, or if anybody hung up in between; nothing has begun then. It wraps
+// symbolon.ErrUnavailable if the store fails; whether the Grant was used up is
+// then unknown, and another Begin tells.
+func (g *Guard) Begin(ctx context.Context, gr Grant, a Action, p Params) (*Effect, error) {
+	why := g.refuses(gr, a)
+	if why == GrantForeign {
+		return nil, &DeniedError{Reason: why} // its matter belongs into another guard's audit
+	}
+	granted := gr.get()
+	if why == "" && granted.params != p.digest() {
+		why = GrantOther
+	}
+	if why != "" {
+		return nil, g.refuse(ctx, granted, why)
+	}
+	if err := g.begin(ctx, granted); err != nil {
+		var denied *DeniedError
+		if errors.As(err, &denied) {
+			return nil, g.refuse(ctx, granted, denied.Reason)
+		}
+		return nil, err
+	}
+	return &Effect{guard: g, matter: granted.matter, id: granted.id, until: granted.until}, nil
+}
+
+// refuse records that a Grant was refused: a second use or a changed parameter
+// is an attack or a fault, and somebody will want to see it.
+func (g *Guard) refuse(ctx context.Context, gr *granted, why Reason) error {
+	r := gr.matter.about(eventAct, audit.Denied, gr.id)
+	r.Reason = string(why)
+	if err := g.record(ctx, gr.matter, r); err != nil {
+		return err
+	}
+	return &DeniedError{Reason: why}
+}
+
+func (g *Guard) begin(ctx context.Context, gr *granted) error {
+	m, f := gr.matter, gr.matter.facts
+	if dead, err := g.dead(ctx, f.Stamps); err != nil {
+		return err
+	} else if dead {
+		return &DeniedError{Reason: NotLive}
+	}
+	switch _, err := g.parts.Actor(ctx, f.Actor.ID); { // AZ-10: the snapshot may be older than the dismissal
+	case errors.Is(err, symbolon.ErrNotFound):
+		return &DeniedError{Reason: ActorDisabled}
+	case err != nil:
+		return unavailable(err)
+	}
+
+	by, err := table.NewID(g.parts.Rand, "b-")
+	if err != nil {
+		return unavailable(err)
+	}
+	begun := m.about(eventAct, audit.Begun, gr.id)
+	begun.ID = by
+	name := effectName(gr.id)
+	sh, stamps, live := m.home()
+	_, err = g.space.Update(ctx, sh, append([]string{name}, stamps...), func(tx *table.Tx) error {
+		switch used, found, err := table.Get[effect](tx.View, name); {
+		case err != nil:
+			return err
+		case found && used.By == by:
+			return nil // ours, and the reply was lost
+		case found:
+			return &DeniedError{Reason: GrantUsed}
+		}
+		if !tx.Now().Before(gr.until) {
+			return &DeniedError{Reason: GrantExpired}
+		}
+		switch err := live(tx.View, f.Stamps); {
+		case errors.Is(err, stamp.ErrDead):
+			return &DeniedError{Reason: NotLive}
+		case err != nil:
+			return err
+		}
+		for _, s := range stamps {
+			tx.Check(s)
+		}
+		e := effect{By: by, At: tx.Now(), Actor: begun.Actor, Subject: begun.Subject, Call: begun.Interaction, Action: m.request.Action, Resource: begun.Resource}
+		if err := table.Put(tx, name, e, time.Time{}); err != nil {
+			return err
+		}
+		return begun.Add(tx)
+	})
+	return storeError(err)
+}
+
+// storeError passes a refusal on and takes everything else for a store that failed.
+func storeError(err error) error {
+	var denied *DeniedError
+	if err == nil || errors.As(err, &denied) {
+		return err
+	}
+	return unavailable(err)
+}
+
+// End records what came of the act: audit.Succeeded or audit.Failed, and details
+// that the host wants to find again, without secrets and contact data. It can be
+// called again if the store failed, but ends the Effect only once. That the
+// caller has hung up does not keep the outcome from being recorded.
+func (e *Effect) End(ctx context.Context, o audit.Outcome, detail map[string]string) error {
+	if o != audit.Succeeded && o != audit.Failed {
+		return fmt.Errorf("authz: %w: an effect ends as %s or %s, not as %q", symbolon.ErrInvalid, audit.Succeeded, audit.Failed, string(o))
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended {
+		return fmt.Errorf("authz: %w: the effect has ended", symbolon.ErrInvalid)
+	}
+	by, err := table.NewID(e.guard.parts.Rand, "e-")
+	if err != nil {
+		return unavailable(err)
+	}
+	r := e.matter.about(eventAct, o, e.id)
+	r.ID, r.Detail = by, detail
+	name := effectName(e.id)
+	sh, _, _ := e.matter.home()
+	_, err = e.guard.space.Update(context.WithoutCancel(ctx), sh, []string{name}, func(tx *table.Tx) error {
+		was, found, err := table.Get[effect](tx.View, name)
+		switch {
+		case err != nil:
+			return err
+		case found && was.Ended != "":
+			return nil // by us, and the reply was lost: nobody else holds this Effect
+		case found:
+			was.Ended = by
+			// From here on the record only keeps the Grant from being used again (S26).
+			if err := table.Put(tx, name, was, later(e.until, tx.Now()).Add(2*skew)); err != nil {
+				return err
+			}
+		}
+		return r.Add(tx) // even where its beginning is gone, the outcome counts
+	})
+	if err != nil {
+		return unavailable(err)
+	}
+	e.ended = true
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Unfinished is an act that began and of which nobody said how it ended: it is
+// under way, or its process died in the middle of it.
+type Unfinished struct {
+	Decision    string
+	Begun       time.Time
+	Actor       symbolon.ActorID
+	Subject     symbolon.SubjectID
+	Interaction symbolon.InteractionID
+	Action      Action
+	Resource    string
+}
+
+// Unfinished lists the acts that began longer ago than that and have not ended,
+// oldest first. It looks through the whole store; run it now and then. The error
+// wraps symbolon.ErrUnavailable.
+func (g *Guard) Unfinished(ctx context.Context, olderThan time.Duration) ([]Unfinished, error) {
+	var out []Unfinished
+	before := g.parts.Now().Add(-olderThan)
+	for sh := range table.Shard(table.Shards) {
+		for after, more := "", true; more; more = after != "" {
+			rows, next, err := g.space.Scan(ctx, sh, effects+"/", after, 256)
+			if err != nil {
+				return nil, unavailable(err)
+			}
+			for _, row := range rows {
+				e, err := table.Decode[effect](row)
+				if err != nil {
+					return nil, unavailable(err)
+				}
+				if e.Ended == "" && e.At.Before(before) {
+					out = append(out, Unfinished{
+						Decision: row.Name[len(effects)+1:], Begun: e.At, Actor: e.Actor, Subject: e.Subject,
+						Interaction: e.Call, Action: e.Action, Resource: e.Resource,
+					})
+				}
+			}
+			after = next
+		}
+	}
+	slices.SortFunc(out, func(a, b Unfinished) int {
+		return cmp.Or(a.Begun.Compare(b.Begun), cmp.Compare(a.Decision, b.Decision))
+	})
+	return out, nil
+}
