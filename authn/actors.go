@@ -207,7 +207,8 @@ func (a *Actors) newSignIn(acc account, pw string) (*signIn, error) {
 		}
 	}
 	stampName := acc.name("stamp")
-	s.counter = audit.CounterName(a.parts.Now(), "unknown-login")
+	counterID := "unknown-login-" + acc.shard.String()
+	s.counter = audit.CounterName(a.parts.Now(), counterID)
 	s.Try = attempt.Try{
 		Shard: acc.shard, Lock: acc.lock(), Secret: acc.secret(), With: []string{stampName, s.counter},
 		Policy: a.opt.Lockout, Unbound: true,
@@ -220,7 +221,7 @@ func (a *Actors) newSignIn(acc account, pw string) (*signIn, error) {
 		},
 		Settle: func(tx *table.Tx, answer lockout.Answer) error {
 			if acc.phantom { // one record, rewritten: guessing at names must not fill the log (S23)
-				return audit.Record{ID: "unknown-login", Event: "signin", Outcome: audit.Failed, Reason: string(ReasonUnknown)}.Increment(tx, s.counter)
+				return audit.Record{ID: counterID, Event: "signin", Outcome: audit.Failed, Reason: string(ReasonUnknown)}.Increment(tx, s.counter)
 			}
 			rec := audit.Record{ID: s.auditIDs[0], Event: "signin", Outcome: audit.Failed, Actor: acc.actor.ID, Org: acc.actor.Org}
 			if answer.Tripped {
