@@ -278,3 +278,5 @@ func TestWhatEndsASession(t *testing.T) {
 		})
 	}
 }
+
+func isRefused(err error) bool { return errors.Is(err, authn.ErrRefused) }

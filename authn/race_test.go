@@ -1,0 +1,92 @@
+package authn_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/authn"
+	"github.com/symbolon-auth/symbolon/password"
+	"github.com/symbolon-auth/symbolon/storage/memory"
+	"github.com/symbolon-auth/symbolon/storage/storagetest"
+)
+
+// counter is a host's own hash scheme that counts how often it is asked.
+type counter struct{ compared atomic.Int64 }
+
+func (c *counter) Compare(encoded, pw string) bool {
+	c.compared.Add(1)
+	time.Sleep(2 * time.Millisecond)
+	return encoded == "$count$"+pw
+}
+
+// LK-09, LK-10: 200 parallel guesses at the front door, and 40 right ones.
+func TestBurstsAtSignIn(t *testing.T) {
+	d := newDesk(t, storagetest.Strict(t, memory.New()))
+	scheme := &counter{}
+	hasher, err := password.NewHasher(&password.Options{InsecureTestCost: true, Slots: 8, Waiters: 256,
+		Schemes: map[string]password.Scheme{"count": scheme}})
+	require.NoError(t, err)
+	d.actors, err = authn.NewActors(d.realm, &authn.ActorsOptions{Hasher: hasher})
+	require.NoError(t, err)
+	require.NoError(t, d.actors.AsHost("import").Import(t.Context(), "mia", "$count$right"))
+
+	burst := func(n int, pw string) (granted int64) {
+		var wg sync.WaitGroup
+		var in atomic.Int64
+		for range n {
+			wg.Go(func() {
+				if _, err := d.actors.SignIn(t.Context(), "mia", pw); err == nil {
+					in.Add(1)
+				} else if !isRefused(err) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		return in.Load()
+	}
+	require.EqualValues(t, 40, burst(40, "right"))
+	scheme.compared.Store(0)
+	require.Zero(t, burst(200, "wrong"))
+	require.EqualValues(t, 5, scheme.compared.Load())
+	require.Zero(t, burst(20, "right"))
+	require.EqualValues(t, 5, scheme.compared.Load())
+}
+
+// AN-30: one code confirmed by many at once proves once.
+func TestOneCodeManyConfirms(t *testing.T) {
+	d := newDesk(t, memory.New())
+	_, claim := d.claim("call-1")
+	ask := d.ask(claim)
+	code := d.inbox.last(t).Code.Reveal()
+	var in atomic.Int64
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if _, err := d.subjects.Confirm(t.Context(), claim, ask.ID, code); err == nil {
+				in.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	require.EqualValues(t, 1, in.Load())
+}
+
+// A call opened by many at once is one call.
+func TestOneCallManyOpens(t *testing.T) {
+	d := newDesk(t, memory.New())
+	ids := make([]symbolon.InteractionID, 16)
+	var wg sync.WaitGroup
+	for i := range ids {
+		wg.Go(func() { ids[i] = d.call("call-1") })
+	}
+	wg.Wait()
+	for _, id := range ids {
+		require.Equal(t, ids[0], id)
+	}
+}
