@@ -89,3 +89,17 @@ func NewSubjects(a *Actors, send Sender, opts *SubjectsOptions) (*Subjects, erro
 // Run sends the codes whose first delivery failed, until ctx ends, and returns
 // why it ended. The host starts it once in each process, on a goroutine.
 func (s *Subjects) Run(ctx context.Context) error { return s.box.Run(ctx) }
+
+// Usable returns by which methods each party of p could prove something now: the
+// employee by signing in again, the customer of an interaction by what is
+// configured. It does not look at who the customer is (S13), and may be handed
+// to authz as Options.Methods.
+func (s *Subjects) Usable(_ context.Context, p symbolon.Principal) (actor, subject []symbolon.Method, err error) {
+	if p.Actor().Kind.Human() {
+		actor = []symbolon.Method{symbolon.MethodPassword}
+	}
+	if _, serves := p.Interaction(); serves {
+		subject = slices.Clone(s.opt.Methods)
+	}
+	return actor, subject, nil
+}
