@@ -52,9 +52,9 @@ func singleWinner(m *fleet.Member) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	m.Ready()
 	var won atomic.Int64
 	for round := range rounds {
+		m.Ready()
 		if err := each(goroutines, func(int) error {
 			o := put(fmt.Sprintf("prize/%02d", round), fmt.Sprint("process ", m.Number))
 			o.Cond = storage.Absent

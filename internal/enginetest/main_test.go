@@ -13,6 +13,7 @@ var workers = map[string]fleet.Worker{
 	"single-winner": singleWinner,
 	"transfer":      transfer,
 	"acknowledge":   acknowledge,
+	"sign-in":       signIn,
 }
 
 func TestMain(m *testing.M) { fleet.Main(m, workers) }

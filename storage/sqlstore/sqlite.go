@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -47,11 +48,11 @@ type sqlite struct {
 
 func openSQLite(ctx context.Context, db *sql.DB, o Options) (*sqlite, error) {
 	e := &sqlite{db: db, options: o, readers: make(chan *session, o.Readers), gone: make(chan struct{})}
-	w, err := e.open(ctx, "synchronous = FULL", "fullfsync = ON")
+	w, err := e.openWriter(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.prepare(ctx, w); err != nil {
+	if err := e.patiently(func() error { return e.prepare(ctx, w) }); err != nil {
 		w.discard()
 		return nil, err
 	}
@@ -71,14 +72,27 @@ func (e *sqlite) open(ctx context.Context, pragmas ...string) (*session, error) 
 		return nil, err
 	}
 	s := newSession(conn)
-	pragmas = append([]string{fmt.Sprintf("busy_timeout = %d", e.options.BusyTimeout.Milliseconds())}, pragmas...)
 	for _, p := range pragmas {
-		if _, err := conn.ExecContext(ctx, "PRAGMA "+p); err != nil {
+		err := e.patiently(func() error {
+			_, err := conn.ExecContext(ctx, "PRAGMA "+p)
+			return err
+		})
+		if err != nil {
 			s.discard()
 			return nil, fmt.Errorf("PRAGMA %s: %w", p, err)
 		}
 	}
 	return s, nil
+}
+
+func (e *sqlite) openWriter(ctx context.Context) (*session, error) {
+	// No busy timeout: see patiently. FULL: a commit that has returned survives a
+	// power cut; fullfsync: on a Mac too.
+	return e.open(ctx, "busy_timeout = 0", "synchronous = FULL", "fullfsync = ON")
+}
+
+func (e *sqlite) openReader(ctx context.Context) (*session, error) {
+	return e.open(ctx, fmt.Sprintf("busy_timeout = %d", e.options.BusyTimeout.Milliseconds()), "query_only = ON")
 }
 
 // prepare brings the file into the state that the store relies on.
@@ -92,31 +106,41 @@ func (e *sqlite) prepare(ctx context.Context, w *session) error {
 			return fmt.Errorf("PRAGMA %s is %s, and must be %s", pragma, got, want)
 		}
 	}
-	// While another process starts on the same file, the change to WAL fails at
-	// once: it does not heed the busy timeout.
-	deadline := time.NewTimer(e.options.BusyTimeout)
-	defer deadline.Stop()
-	for {
-		mode, err := w.pragma(ctx, "journal_mode = WAL")
-		if err == nil && mode != "wal" {
-			return fmt.Errorf("journal_mode is %q and cannot become WAL: the database must be a file on a local disk", mode)
-		}
-		if err == nil {
-			break
-		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-deadline.C:
-			return err
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	mode, err := w.pragma(ctx, "journal_mode = WAL")
+	if err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("journal_mode is %q and cannot become WAL: the database must be a file on a local disk", mode)
 	}
 	if _, err := w.conn.ExecContext(ctx, sqliteSchema); err != nil {
 		return fmt.Errorf("create the table, which takes SQLite 3.37 or newer: %w", err)
 	}
 	return nil
 }
+
+// patiently calls f until it no longer finds the file locked by another process.
+// SQLite's own busy timeout asks ten times a second: next to a process that
+// writes without a break one could wait for minutes, and at some steps, such as
+// the change to WAL, SQLite does not wait at all.
+func (e *sqlite) patiently(f func() error) error {
+	const shortest, longest = 100 * time.Microsecond, 2 * time.Millisecond
+	begun := time.Now()
+	for pause := shortest; ; pause = min(pause*3/2, longest) {
+		err := f()
+		if err == nil || !locked(err) {
+			return err
+		}
+		if time.Since(begun) > e.options.BusyTimeout {
+			return fmt.Errorf("another process has been writing for all of Options.BusyTimeout, %v: %w", e.options.BusyTimeout, err)
+		}
+		time.Sleep(pause/2 + rand.N(pause))
+	}
+}
+
+// locked reports whether err is SQLITE_BUSY, for which each driver has a type of
+// its own, but all of them the text of SQLite.
+func locked(err error) bool { return strings.Contains(err.Error(), "database is locked") }
 
 // close waits for the writer, and for each reader to come home.
 func (e *sqlite) close() error {
@@ -140,7 +164,7 @@ func (e *sqlite) write() (*session, error) {
 	if e.writer == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), e.options.BusyTimeout)
 		defer cancel()
-		w, err := e.open(ctx, "synchronous = FULL", "fullfsync = ON")
+		w, err := e.openWriter(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -154,8 +178,10 @@ func (e *sqlite) begin() error {
 	if err != nil {
 		return err
 	}
-	_, err = w.exec("BEGIN IMMEDIATE")
-	return err
+	return e.patiently(func() error {
+		_, err := w.exec("BEGIN IMMEDIATE")
+		return err
+	})
 }
 
 func (e *sqlite) commitGroup() error {
@@ -182,7 +208,7 @@ func (e *sqlite) commit(ctx context.Context, b storage.Batch) error {
 			return err
 		}
 		if one {
-			return w.apply(b.Shard, b.Ops[0], b.Now)
+			return e.patiently(func() error { return w.apply(b.Shard, b.Ops[0], b.Now) })
 		}
 		return w.applyAll(b)
 	})
@@ -198,10 +224,12 @@ func (e *sqlite) sweep(ctx context.Context, before time.Time, limit int) (int, e
 		if err != nil {
 			return err
 		}
-		swept, err = w.exec(`DELETE FROM symbolon_records WHERE (shard, name) IN
-			(SELECT shard, name FROM symbolon_records WHERE expires > 0 AND expires <= ? LIMIT ?)`,
-			before.UnixMilli(), limit)
-		return err
+		return e.patiently(func() (err error) {
+			swept, err = w.exec(`DELETE FROM symbolon_records WHERE (shard, name) IN
+				(SELECT shard, name FROM symbolon_records WHERE expires > 0 AND expires <= ? LIMIT ?)`,
+				before.UnixMilli(), limit)
+			return err
+		})
 	})
 	if err != nil { // and swept belongs to the writer still
 		return 0, err
@@ -234,7 +262,7 @@ func (e *sqlite) read(ctx context.Context, f func(*session) error) error {
 	defer func() { e.readers <- r }()
 	if r == nil {
 		var err error
-		if r, err = e.open(ctx, "query_only = ON"); err != nil {
+		if r, err = e.openReader(ctx); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ package engines
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -57,7 +58,7 @@ func OpenSQLite(ctx context.Context, path string) (*sqlstore.Store, func() error
 	}
 	s, err := sqlstore.New(ctx, db, sqlstore.SQLite, nil)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w (%w)", err, db.Close())
+		return nil, nil, errors.Join(err, db.Close())
 	}
 	return s, func() error {
 		if err := s.Close(); err != nil {

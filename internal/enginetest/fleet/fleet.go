@@ -27,8 +27,9 @@ type Member struct {
 	start  *bufio.Reader
 }
 
-// Ready waits until all members have come this far. A worker that contends calls
-// it once, after it has opened what it needs.
+// Ready waits until all members have come this far. A worker calls it after it
+// has opened what it needs, and again before each round that should begin at the
+// same moment for all; every member calls it equally often.
 func (m *Member) Ready() {
 	fmt.Println(ready)
 	if _, err := m.start.ReadString('\n'); err != nil { // the test is over
@@ -67,30 +68,41 @@ func Main(m *testing.M, workers map[string]Worker) {
 	os.Exit(0)
 }
 
-// Run starts n processes of the worker at the same moment and returns the line
-// of each. The test fails when one of them does.
+// Run starts n processes of the worker, lets them go on together each time that
+// all are ready, and returns the line of each. The test fails when one of them
+// does.
 func Run(t testing.TB, n int, worker string, args ...string) []string {
 	t.Helper()
 	crew := make([]*process, n)
 	for i := range crew {
 		crew[i] = start(t, i, worker, args)
 	}
-	for i, p := range crew {
-		if line, ok := p.next(); !ok || line != ready {
-			t.Fatalf("fleet: member %d said %q before it was ready%s", i, line, p.last())
-		}
-	}
-	for _, p := range crew {
-		_, _ = io.WriteString(p.in, "\n")
-	}
 	lines := make([]string, n)
-	for i, p := range crew {
-		line, _ := p.next()
-		after, ok := strings.CutPrefix(line, result)
-		if err := p.cmd.Wait(); err != nil || !ok {
-			t.Fatalf("fleet: member %d ended with %q, %v%s", i, line, err, p.last())
+	for waiting := n; waiting > 0; {
+		waiting = 0
+		for i, p := range crew {
+			line, _ := p.next()
+			after, ended := strings.CutPrefix(line, result)
+			switch {
+			case line == ready:
+				waiting++
+			case ended:
+				lines[i] = after
+			default:
+				t.Fatalf("fleet: member %d said %q%s", i, line, p.last())
+			}
 		}
-		lines[i] = after
+		if waiting != 0 && waiting != n {
+			t.Fatalf("fleet: %d of %d members are ready, the others have ended", waiting, n)
+		}
+		for _, p := range crew[:waiting] {
+			_, _ = io.WriteString(p.in, "\n")
+		}
+	}
+	for i, p := range crew {
+		if err := p.cmd.Wait(); err != nil {
+			t.Fatalf("fleet: member %d: %v%s", i, err, p.last())
+		}
 	}
 	return lines
 }

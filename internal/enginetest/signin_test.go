@@ -1,0 +1,142 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/authn"
+	"github.com/symbolon-auth/symbolon/internal/enginetest/engines"
+	"github.com/symbolon-auth/symbolon/internal/enginetest/fleet"
+	"github.com/symbolon-auth/symbolon/password"
+	"github.com/symbolon-auth/symbolon/storage"
+)
+
+const (
+	guesses = 200
+	owners  = 40
+)
+
+// comparer is a scheme of hashes that counts how often one is looked at.
+type comparer struct{ compared atomic.Int64 }
+
+func (c *comparer) Compare(encoded, pw string) bool {
+	c.compared.Add(1)
+	time.Sleep(2 * time.Millisecond)
+	return encoded == "$count$"+pw
+}
+
+// doors is one process's engine of sign-ins.
+type doors struct {
+	actors *authn.Actors
+	scheme *comparer
+}
+
+func openDoors(store storage.Store) (*doors, error) {
+	secret, err := symbolon.NewSecret("test", []byte("the same in all of the processes"))
+	if err != nil {
+		return nil, err
+	}
+	realm, err := symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: store, Secret: secret,
+		Actors: symbolon.ActorMap{"mia": {}}, Subjects: symbolon.SubjectMap{}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	d := &doors{scheme: &comparer{}}
+	hasher, err := password.NewHasher(&password.Options{InsecureTestCost: true, Slots: 8, Waiters: guesses,
+		Schemes: map[string]password.Scheme{"count": d.scheme}})
+	if err != nil {
+		return nil, err
+	}
+	d.actors, err = authn.NewActors(realm, &authn.ActorsOptions{Hasher: hasher})
+	return d, err
+}
+
+// burst tries the password n times at once and returns how many came in.
+func (d *doors) burst(ctx context.Context, n int, pw string) (in int64, err error) {
+	var granted atomic.Int64
+	err = each(n, func(int) error {
+		_, err := d.actors.SignIn(ctx, "mia", pw)
+		if err == nil {
+			granted.Add(1)
+		}
+		if errors.Is(err, authn.ErrRefused) {
+			return nil
+		}
+		return err
+	})
+	return granted.Load(), err
+}
+
+// LK-09, LK-10: forty owners at once all come in; of two hundred guesses five are compared.
+func TestBurstsOnEveryEngine(t *testing.T) {
+	for _, e := range engines.All(t) {
+		t.Run(e.Name, func(t *testing.T) {
+			d, err := openDoors(e.Open(t))
+			require.NoError(t, err)
+			require.NoError(t, d.actors.AsHost("test").Import(t.Context(), "mia", "$count$right"))
+			in, err := d.burst(t.Context(), owners, "right")
+			require.NoError(t, err)
+			require.EqualValues(t, owners, in)
+			d.scheme.compared.Store(0)
+			in, err = d.burst(t.Context(), guesses, "wrong")
+			require.NoError(t, err)
+			require.Zero(t, in)
+			require.EqualValues(t, 5, d.scheme.compared.Load())
+		})
+	}
+}
+
+// LK-09, LK-16: the same over four processes on one file.
+func TestBurstsInFourProcesses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "symbolon.db")
+	d, err := openDoors(engines.SQLite(t, path))
+	require.NoError(t, err)
+	require.NoError(t, d.actors.AsHost("test").Import(t.Context(), "mia", "$count$right"))
+
+	sum := func(n int, pw string) (compared, in int) {
+		for _, line := range fleet.Run(t, processes, "sign-in", path, fmt.Sprint(n/processes), pw) {
+			var c, g int
+			_, err := fmt.Sscan(line, &c, &g)
+			require.NoError(t, err)
+			compared, in = compared+c, in+g
+		}
+		return compared, in
+	}
+	_, in := sum(owners, "right")
+	require.Equal(t, owners, in)
+	compared, in := sum(guesses, "wrong")
+	require.Zero(t, in)
+	require.Equal(t, 5, compared, "over all processes")
+	_, err = d.actors.SignIn(t.Context(), "mia", "right")
+	require.ErrorIs(t, err, authn.ErrRefused, "and this process knows")
+}
+
+func signIn(m *fleet.Member) (string, error) {
+	ctx := context.Background()
+	store, closeAll, err := engines.OpenSQLite(ctx, m.Args[0])
+	if err != nil {
+		return "", err
+	}
+	d, err := openDoors(store)
+	if err != nil {
+		return "", err
+	}
+	var n int
+	if _, err := fmt.Sscan(m.Args[1], &n); err != nil {
+		return "", err
+	}
+	m.Ready()
+	in, err := d.burst(ctx, n, m.Args[2])
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprint(d.scheme.compared.Load(), " ", in), closeAll()
+}
