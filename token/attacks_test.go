@@ -85,11 +85,11 @@ func TestNamedAttacks(t *testing.T) {
 		{"zip", []string{replaceHeader(`}`, `,"zip":"DEF"}`)}, "a member that is not"},
 		// TK-08: one token has one spelling.
 		{"respelled base64", []string{
-			f.input + "." + segments[2][:85] + other(segments[2][85]),
 			good + "=", good + "==",
 			strings.NewReplacer("-", "+", "_", "/").Replace(ensure(t, good)),
 			good + "\n", good[:30] + "\r\n" + good[30:], " " + good,
-		}, ""},
+		}, "not three parts"},
+		{"respelled base64, in the bits that carry nothing", []string{f.input + "." + segments[2][:85] + other(segments[2][85])}, "canonical"},
 		{"JSON serialization", []string{
 			asJSON(t, map[string]any{"protected": segments[0], "payload": segments[1], "signature": segments[2]}),
 			asJSON(t, map[string]any{"payload": segments[1], "signatures": []any{map[string]any{"protected": segments[0], "signature": segments[2]}}}),
@@ -162,7 +162,11 @@ func TestNamedAttacks(t *testing.T) {
 			replacePayload(`"by":"sms"`, `"by":"sms","void":true`), replacePayload(`"session"`, `"suspended":true,"session"`),
 			replacePayload(`"subject":{`, `"subject":{"blocked":true,`),
 		}, "does not know"},
-		{"a proof without its parts", []string{replacePayload(`"by":"sms",`, ``), replacePayload(`"by":"sms"`, `"by":""`)}, "a proof without"},
+		{"a proof without its parts", []string{
+			replacePayload(`"by":"sms",`, ``), replacePayload(`"by":"sms"`, `"by":""`),
+			replacePayload(`"at":`+unix(start.Add(-10*time.Second))+`,`, ``),
+		}, "a proof without"},
+		{"a proof at the beginning of time", []string{replacePayload(`"at":`+unix(start.Add(-10*time.Second)), `"at":0`)}, "not the strict JSON"},
 		{"a proof of another call", []string{replacePayload(`"in":"i-1"`, `"in":"i-2"`), replacePayload(`"in":"i-1",`, ``)}, "contradict"},
 		{"another session, another call", []string{
 			replacePayload(`"s/1"`, `"s/2"`), replacePayload(`"epoch":3`, `"epoch":2`), replacePayload(`"leg":2`, `"leg":1`),
@@ -203,6 +207,23 @@ func TestOtherSpellingsThatAreRight(t *testing.T) {
 		_, err := w.verify(text)
 		require.NoError(t, err)
 	}
+}
+
+// TestLength: a token of 8 KiB passes, and the next longer one does not.
+func TestLength(t *testing.T) {
+	w := newWorld(t)
+	header, payload := parts(t, w.issue(w.both()))
+	padded := func(n int) string {
+		return w.signed(header, strings.Replace(payload, `"act"`, `"x":"`+strings.Repeat("x", n)+`","act"`, 1))
+	}
+	n := 0
+	for len(padded(n+1)) <= maxToken {
+		n++
+	}
+	_, err := w.verify(padded(n))
+	require.NoError(t, err)
+	_, err = w.verify(padded(n + 1))
+	refused(t, err, "too long")
 }
 
 // TK-02: every claim that an access token has is needed.

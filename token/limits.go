@@ -5,8 +5,7 @@ import "time"
 // Every bound of the package, each with its reason.
 const (
 	maxToken   = 8 << 10 // bytes; what common proxies still forward in one header
-	maxHeader  = 1 << 10 // bytes, decoded; ours has about 110
-	maxKeyID   = 128     // bytes; ours is a thumbprint of 43
+	maxHeader  = 1 << 10 // bytes, decoded; ours has about 100, and it is read before the signature is checked
 	maxDepth   = 8       // nested values; ours has 4, and recursion must end
 	maxMembers = 64      // of one object or array; names are compared pairwise
 

@@ -323,6 +323,10 @@ func TestNotIssued(t *testing.T) {
 	broken.Interaction.Channel = "ph\xffne"
 	timeless := w.alone()
 	timeless.ActorProof.Proofs[0].At = time.Time{}
+	garbled := w.both()
+	garbled.SubjectProof.Proofs[0].For = "sim\xff"
+	unopened := w.both()
+	unopened.Interaction.Opened = time.Time{}
 
 	for _, c := range []struct {
 		because string
@@ -339,6 +343,8 @@ func TestNotIssued(t *testing.T) {
 		{"too many", w.seal(crowded), symbolon.ErrInvalid},
 		{"not UTF-8", w.seal(broken), symbolon.ErrInvalid},
 		{"no method or time", w.seal(timeless), symbolon.ErrInvalid},
+		{"not UTF-8", w.seal(garbled), symbolon.ErrInvalid},
+		{"no time", w.seal(unopened), symbolon.ErrInvalid},
 	} {
 		raw, err := w.tokens.Issue(context.Background(), c.p)
 		require.ErrorIs(t, err, c.class, c.because)

@@ -99,7 +99,7 @@ func (t *Tokens) speaker(encoded string) (speaker, error) {
 	if err != nil {
 		return speaker{}, err
 	}
-	k, ok := t.keys[h.kid]
+	k, ok := t.keys[h.kid] // it goes nowhere else (TK-17)
 	s := speaker{k, kindOf(h.typ)}
 	switch {
 	case !ok:
