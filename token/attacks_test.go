@@ -324,7 +324,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// TK-05: two tenants, two issuers and both kinds, all with one key and in one
+// TK-05, S20: two tenants, two issuers and both kinds, all with one key and in one
 // store, which is the worst that a host can configure: only the diagonal passes.
 func TestTenantsAndIssuers(t *testing.T) {
 	type place struct{ tenant, issuer string }

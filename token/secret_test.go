@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNothingPrints tries every way in which a token or a key ends up in a log
+// AU-03: TestNothingPrints tries every way in which a token or a key ends up in a log
 // by accident, also within structs that know nothing of it.
 func TestNothingPrints(t *testing.T) {
 	w := newWorld(t)

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -106,7 +108,7 @@ func TestProofsKeepTheirParts(t *testing.T) {
 	})
 }
 
-// TK-41: a proof never becomes younger, not even by the part of a second that
+// TK-41, AN-65: a proof never becomes younger, not even by the part of a second that
 // a token does not carry.
 func TestTimesAreRoundedDown(t *testing.T) {
 	w := newWorld(t)
@@ -150,7 +152,7 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// A Principal that came from a token gives a token that ends with the first.
+// AN-65: a Principal that came from a token gives a token that ends with the first.
 func TestIssuingAgainProlongsNothing(t *testing.T) {
 	w := newWorld(t)
 	p, err := w.tokens.Verify(context.Background(), FromString(w.issue(w.both())))
@@ -216,7 +218,7 @@ func TestRotation(t *testing.T) {
 	refused(t, err, "kid", "a key that is not accepted any more")
 }
 
-// TK-39: what a token rests on ends, and with it the token, at the next check.
+// TK-39, S1, S8: what a token rests on ends, on either side or by its absence, and with it the token, at the next check.
 func TestEndings(t *testing.T) {
 	set := func(change func(*stamp.Interaction)) func(*world, *table.Tx, bool) {
 		return func(w *world, tx *table.Tx, actor bool) {
@@ -381,6 +383,25 @@ func TestKeys(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, k.Public().ID(), p.ID())
 	require.NotEqual(t, NewKey().Public().ID(), NewKey().Public().ID())
+}
+
+// TestTogether is for the race detector.
+func TestTogether(t *testing.T) {
+	w := newWorld(t)
+	both := w.seal(w.both())
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 10 {
+				raw, err := w.tokens.Issue(context.Background(), both)
+				assert.NoError(t, err)
+				p, err := w.tokens.Verify(context.Background(), raw)
+				assert.NoError(t, err)
+				assert.Equal(t, "mia for cust-42", p.String())
+			}
+		})
+	}
+	all.Wait()
 }
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
