@@ -12,12 +12,7 @@ import (
 	"github.com/symbolon-auth/symbolon/storage/memory"
 )
 
-func TestMemoryKeepsTheContract(t *testing.T) {
-	s := memory.New()
-	Run(t, func(*testing.T) storage.Store { return s })
-}
-
-func TestCheckSaysTheSame(t *testing.T) {
+func TestCheckPasses(t *testing.T) {
 	s := memory.New()
 	require.NoError(t, Check(t.Context(), func() (storage.Store, error) { return s, nil }))
 }
