@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // SQLite in Go: no C compiler
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/audit"
+	"github.com/symbolon-auth/symbolon/authn"
+	"github.com/symbolon-auth/symbolon/authz"
+	"github.com/symbolon-auth/symbolon/storage/sqlstore"
+	"github.com/symbolon-auth/symbolon/token"
+)
+
+// Config is what a server needs, and what it may be told.
+type Config struct {
+	DB      string        // path of the SQLite file
+	Console io.Writer     // where codes and demo passwords are printed
+	Demo    fs.FS         // employees.json and customers.json; the embedded ones if nil
+	Sender  authn.Sender  // in place of the console
+	Lease   time.Duration // how long a call lives without a sign of life; the library's default if zero
+}
+
+// server is the engines, and the host's own data.
+type server struct {
+	db    *sql.DB
+	store *sqlstore.Store
+
+	actors   *authn.Actors
+	subjects *authn.Subjects
+	tokens   *token.Tokens
+	guard    *authz.Guard
+	log      *audit.Log
+
+	book    *book
+	changes *changes
+}
+
+// open makes every engine, in the order in which one needs the other.
+func open(ctx context.Context, c Config) (_ *server, err error) {
+	if c.Demo == nil {
+		c.Demo = demoData()
+	}
+	people, err := readEmployees(c.Demo)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{changes: newChanges()}
+	if s.book, err = readBook(c.Demo); err != nil {
+		return nil, err
+	}
+	if c.Sender == nil {
+		c.Sender = textMessages{s.book, c.Console}
+	}
+	keys, err := openKeys(c.DB)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := keys.secret()
+	if err != nil {
+		return nil, err
+	}
+	signer, err := keys.signer()
+	if err != nil {
+		return nil, err
+	}
+
+	if s.db, err = sql.Open("sqlite", c.DB); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.store, err = sqlstore.New(ctx, s.db, sqlstore.SQLite, nil); err != nil {
+		return nil, err
+	}
+	realm, err := symbolon.NewRealm(symbolon.RealmConfig{
+		Tenant: "demo", Store: s.store, Secret: secret, Actors: people, Subjects: s.book,
+	}, &symbolon.RealmOptions{Classes: classes})
+	if err != nil {
+		return nil, err
+	}
+	if s.actors, err = authn.NewActors(realm, nil); err != nil {
+		return nil, err
+	}
+	if s.subjects, err = authn.NewSubjects(s.actors, c.Sender, &authn.SubjectsOptions{Lease: c.Lease}); err != nil {
+		return nil, err
+	}
+	// A token may live for a while: each request asks the store whether the
+	// session and the call that it came from are still there.
+	s.tokens, err = token.New(realm, token.Config{Issuer: "crm", Audience: "crm-api", Key: signer}, &token.Options{Lifetime: 15 * time.Minute})
+	if err != nil {
+		return nil, err
+	}
+	if s.guard, err = newGuard(realm); err != nil {
+		return nil, err
+	}
+	if s.log, err = audit.NewLog(realm); err != nil {
+		return nil, err
+	}
+	if keys.Telephony == "" {
+		if err = s.provision(ctx, c, people, keys); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// provision is the first start: every employee of the demo gets the password
+// that stands in the data, and the exchange a key. The key is written last, so
+// that a first start that broke off is begun again.
+func (s *server) provision(ctx context.Context, c Config, people *employees, k keys) error {
+	host := s.actors.AsHost("first start with demo data")
+	for _, e := range people.all {
+		if e.Login == "" {
+			continue
+		}
+		if err := host.SetPassword(ctx, e.ID, e.Password); err != nil {
+			return fmt.Errorf("employees.json: %s: %w", e.ID, err)
+		}
+		fmt.Fprintf(c.Console, "%-8s signs in as %-20s with the password %q (%s)\n", e.ID, e.Login, e.Password, e.Roles)
+	}
+	key, err := host.NewKey(ctx, exchange)
+	if err != nil {
+		return fmt.Errorf("employees.json: %s: %w", exchange, err)
+	}
+	k.Telephony = key.Reveal()
+	fmt.Fprintf(c.Console, "%-8s has its service key in %s\n", exchange, keysBeside(c.DB))
+	return k.write(keysBeside(c.DB))
+}
+
+// routes is the whole API. Each line says who may come in: nobody in particular,
+// the exchange with its key, somebody with a token, or whoever the guard lets do
+// one action.
+func (s *server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /sign-in", s.signIn)
+	mux.Handle("POST /sign-out", s.signedIn(s.signOut))
+
+	mux.Handle("POST /calls", s.service(s.openCall))
+	mux.Handle("POST /calls/{call}/renew", s.service(s.renewCall))
+	mux.Handle("DELETE /calls/{call}", s.service(s.endCall))
+
+	mux.Handle("POST /interactions/{call}/challenges", s.signedIn(s.challenge))
+	mux.Handle("POST /interactions/{call}/challenges/{challenge}/answer", s.signedIn(s.answerChallenge))
+
+	mux.Handle("GET /customers/{id}", byClaim(
+		s.allowed(previewCustomer, s.theCustomer, s.showMasked),
+		s.allowed(readCustomer, s.theCustomer, s.showCustomer)))
+	mux.Handle("POST /lines/{number}/sim-changes", s.allowed(changeSIM, s.theLine, s.decideSIM))
+	mux.Handle("POST /sim-changes/{id}/confirm", s.signedIn(s.confirmSIM))
+
+	mux.Handle("POST /employees/{id}/unlock", s.allowed(unlockAccount, theEmployee, s.unlock))
+	mux.Handle("GET /audit", s.allowed(readAudit, theAudit, s.showAudit))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusNotFound, object{"error": "no such route"})
+	})
+	return http.MaxBytesHandler(mux, maxBody)
+}
+
+// serve answers until ctx ends, then lets the requests under way finish.
+func (s *server) serve(ctx context.Context, l net.Listener) error {
+	web := &http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: 5 * time.Second, // a caller who sends a byte a minute holds no connection
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	background.Go(func() { _ = s.subjects.Run(ctx) }) // sends again what could not be sent; ends with ctx
+	background.Go(func() {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if web.Shutdown(grace) != nil {
+			_ = web.Close()
+		}
+	})
+	err := web.Serve(l)
+	stop()
+	background.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// close lets go of the database, the store first.
+func (s *server) close() error {
+	var err error
+	if s.store != nil {
+		err = s.store.Close()
+	}
+	return errors.Join(err, s.db.Close())
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/symbolon-auth/symbolon"
+)
+
+// signIn turns a login and a password into a token for the employee alone. An
+// unknown login, a wrong password and a locked account look the same.
+func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
+	in, err := read[struct{ Login, Password string }](r)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	p, err := s.actors.SignIn(r.Context(), in.Login, in.Password)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	s.issue(w, r, p)
+}
+
+// signOut ends the session, and every token that came from it.
+func (s *server) signOut(w http.ResponseWriter, r *http.Request, p symbolon.Principal) {
+	if err := s.actors.SignOut(r.Context(), p); err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// issue answers with a token for whoever is behind p: one person, or both.
+func (s *server) issue(w http.ResponseWriter, r *http.Request, p symbolon.Principal) {
+	raw, err := s.tokens.Issue(r.Context(), p)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, object{"who": p.String(), "token": raw.Reveal()})
+}
