@@ -199,6 +199,19 @@ func TestWhatHasEndedIsRefused(t *testing.T) {
 	}
 }
 
+// S15: what was proved for another action is not there for the policies either.
+func TestPoliciesSeeOnlyWhatCounts(t *testing.T) {
+	w := newWorld(t)
+	g := w.guard(permitAll, `permit (principal, action, resource) when { context.subject.methods.contains("face") };`, nil)
+	for operation, allowed := range map[string]bool{"": true, "sim.change": true, "address.change": false} {
+		d, err := g.Decide(t.Context(), w.seal(w.facts(func(f *symbolon.Facts) {
+			f.SubjectProof = f.SubjectProof.With(symbolon.Proof{Method: "face", At: start, Interaction: "call-1", For: operation})
+		}, "sms")), simChange("1"))
+		require.NoError(t, err)
+		require.Equal(t, allowed, d.Allowed, operation)
+	}
+}
+
 // S17: two engines in one process share nothing.
 func TestTwoRealms(t *testing.T) {
 	here, there := newWorld(t), newWorld(t)

@@ -158,7 +158,9 @@ func (m matter) host(declared map[string]Attribute, given symbolon.Attributes) c
 		if !a.Type.holds(v) {
 			continue
 		}
-		if age := m.now.Sub(v.At()); a.MaxAge > 0 && (v.At().IsZero() || age > a.MaxAge || age < -skew) {
+		// A Value without a time is two thousand years old, one from the future
+		// would stay fresh for too long.
+		if age := m.now.Sub(v.At()); a.MaxAge > 0 && (age > a.MaxAge || age < -skew) {
 			continue
 		}
 		out[name] = v.Any()

@@ -36,11 +36,7 @@ func (g *Guard) needs(ctx context.Context, m matter, floor []Reason) []Need {
 	if err != nil {
 		return nil // it is a deny in any case
 	}
-	steps := stepsOf(Subject, subject)
-	if m.spec.Concern == OfNone {
-		steps = nil
-	}
-	steps = append(steps, stepsOf(Actor, actor)...)
+	steps := append(stepsOf(Subject, subject), stepsOf(Actor, actor)...)
 	tries := maxTries
 	for size := 1; size <= maxFactors; size++ {
 		var found [][]step

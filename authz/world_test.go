@@ -33,10 +33,20 @@ type world struct {
 	customers symbolon.SubjectMap
 }
 
-// fragile is a store that does what the test says before a commit.
+// fragile is a store that does what the test says before a read or a commit.
 type fragile struct {
 	storage.Store
 	before func(b storage.Batch) error
+	read   func() error
+}
+
+func (f *fragile) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {
+	if f.read != nil {
+		if err := f.read(); err != nil {
+			return nil, err
+		}
+	}
+	return f.Store.Get(ctx, shard, names...)
 }
 
 func (f *fragile) Commit(ctx context.Context, b storage.Batch) error {
@@ -162,7 +172,7 @@ func (w *world) hangUp() {
 }
 
 var actions = authz.Actions{
-	"sim.change":  {On: "Line", Params: map[string]authz.Type{"iccid": authz.TypeString, "fee": authz.TypeInt, "tags": authz.TypeStrings}},
+	"sim.change":  {On: "Line", Params: map[string]authz.Type{"iccid": authz.TypeString, "fee": authz.TypeInt, "tags": authz.TypeStrings, "at": authz.TypeTime, "esim": authz.TypeBool}},
 	"line.read":   {On: "Line", Insensitive: true},
 	"line.peek":   {On: "Line", Concern: authz.OfClaimed},
 	"desk.unlock": {On: "Desk", Concern: authz.OfNone},
