@@ -52,39 +52,39 @@ func TestValidateNamesTheOpAndTheRule(t *testing.T) {
 		{"a batch without ops would be a commit of nothing", many(0, 0), "1 to 32 ops, not 0"},
 		{"one op too many", many(33, 0), "1 to 32 ops, not 33"},
 		{"too much at once for DynamoDB", many(9, storage.MaxPage), "values of a batch"},
-		{"a forgotten shard", storage.Batch{Now: now, Ops: []storage.Op{put("a")}}, "Shard is empty"},
+		{"a forgotten shard", storage.Batch{Now: now, Ops: []storage.Op{put("a")}}, "the shard is empty"},
 		{"a forgotten clock", storage.Batch{Shard: "s", Ops: []storage.Op{put("a")}}, "Now is not set"},
 		{"two ops on one record have no order", with(func(o *storage.Op) { o.Name = "fine" }), "op 1 (Put \"fine\"): another op has the same name"},
 		{"a forgotten act", with(func(o *storage.Op) { o.Act = 0 }), "op 1 (Act(0) \"broken\"): Act(0) is no act"},
 		{"an act from the future", with(func(o *storage.Op) { o.Act = 4 }), "Act(4) is no act"},
 		{"a forgotten condition is not Any", with(func(o *storage.Op) { o.Cond = 0 }), "Cond(0) is no condition"},
 		{"a condition from the future", with(func(o *storage.Op) { o.Cond = 4 }), "Cond(4) is no condition"},
-		{"a forgotten name", with(func(o *storage.Op) { o.Name = "" }), "Name is empty"},
+		{"a forgotten name", with(func(o *storage.Op) { o.Name = "" }), "its name is empty"},
 		{"one byte too long for an index", with(func(o *storage.Op) { o.Name = strings.Repeat("n", 513) }), "at most 512 bytes"},
 		{"PostgreSQL refuses it", with(func(o *storage.Op) { o.Name = "a\x00b" }), "contains NUL"},
 		{"PostgreSQL refuses it", with(func(o *storage.Op) { o.Name = "a\xff" }), "not valid UTF-8"},
 		{"too large", with(func(o *storage.Op) { o.Value = make([]byte, storage.MaxPage+1) }), "at most 262144 bytes"},
-		{"no version would read as no record", with(func(o *storage.Op) { o.Version = storage.Version{} }), "Put needs a Version"},
+		{"no version would read as no record", with(func(o *storage.Op) { o.Version = storage.Version{} }), "a Put needs a Version"},
 		{"a version used twice lets a second writer win", with(func(o *storage.Op) { o.Cond, o.If, o.Version = storage.Match, v2, v2 }), "new Version"},
-		{"Match without a version would match nothing, or everything", with(func(o *storage.Op) { o.Cond = storage.Match }), "If is set with Match"},
-		{"If without Match looks like a condition but is none", with(func(o *storage.Op) { o.If = v2 }), "If is set with Match"},
-		{"an engine that stores 0 for never", with(func(o *storage.Op) { o.ExpiresAt = time.Unix(0, 0) }), "between 1970 and 9999"},
-		{"a year that no database takes", with(func(o *storage.Op) { o.ExpiresAt = now.AddDate(9000, 0, 0) }), "between 1970 and 9999"},
+		{"Match without a version would match nothing, or everything", with(func(o *storage.Op) { o.Cond = storage.Match }), "the field If is set with Match"},
+		{"If without Match looks like a condition but is none", with(func(o *storage.Op) { o.If = v2 }), "the field If is set with Match"},
+		{"an engine that stores 0 for never", with(func(o *storage.Op) { o.ExpiresAt = time.Unix(0, 0) }), "the years 1970 to 9999"},
+		{"a year that no database takes", with(func(o *storage.Op) { o.ExpiresAt = now.AddDate(9000, 0, 0) }), "the years 1970 to 9999"},
 		{"only Any and Match say what to delete", with(func(o *storage.Op) {
 			*o = storage.Op{Act: storage.Delete, Name: "d", Cond: storage.Absent}
-		}), "Delete goes with Any or Match"},
+		}), "a Delete goes with Any or Match"},
 		{"write skew", with(func(o *storage.Op) {
 			*o = storage.Op{Act: storage.Check, Name: "c", Cond: storage.Absent}
-		}), "Check goes with Match only"},
+		}), "a Check goes with Match only"},
 		{"it holds nothing", with(func(o *storage.Op) {
 			*o = storage.Op{Act: storage.Check, Name: "c", Cond: storage.Any}
-		}), "Check goes with Match only"},
+		}), "a Check goes with Match only"},
 		{"a value that nobody would store", with(func(o *storage.Op) {
 			*o = storage.Op{Act: storage.Check, Name: "c", Cond: storage.Match, If: v1, Value: []byte("x")}
-		}), "only Put carries"},
+		}), "only a Put carries"},
 		{"a version that nobody would store", with(func(o *storage.Op) {
 			*o = storage.Op{Act: storage.Delete, Name: "c", Cond: storage.Any, Version: v1}
-		}), "only Put carries"},
+		}), "only a Put carries"},
 	} {
 		err := row.batch.Validate()
 		if row.rule == "" {

@@ -13,7 +13,7 @@ import (
 // it first, so that all of them refuse the same.
 func (b Batch) Validate() error {
 	if err := validName(b.Shard); err != nil {
-		return fmt.Errorf("%w: Shard %w", ErrInvalid, err)
+		return fmt.Errorf("%w: the shard %w", ErrInvalid, err)
 	}
 	if b.Now.IsZero() { // a forgotten clock would bring every expired record back
 		return fmt.Errorf("%w: Batch.Now is not set", ErrInvalid)
@@ -40,30 +40,30 @@ func (b Batch) Validate() error {
 // validate returns the rule that o breaks by itself.
 func (o Op) validate() error {
 	if err := validName(o.Name); err != nil {
-		return fmt.Errorf("Name %w", err)
+		return fmt.Errorf("its name %w", err)
 	}
 	if o.Cond < Any || o.Cond > Match {
 		return fmt.Errorf("%v is no condition", o.Cond)
 	}
 	if (o.Cond == Match) == o.If.IsZero() {
-		return errors.New("If is set with Match, and only then")
+		return errors.New("the field If is set with Match, and only then")
 	}
 	switch o.Act {
 	case Put:
 		return o.validatePut()
 	case Delete:
 		if o.Cond == Absent {
-			return errors.New("Delete goes with Any or Match")
+			return errors.New("a Delete goes with Any or Match")
 		}
 	case Check:
 		if o.Cond != Match {
-			return errors.New("Check goes with Match only; to depend on absence, rewrite a guard record")
+			return errors.New("a Check goes with Match only; to depend on absence, rewrite a guard record")
 		}
 	default:
 		return fmt.Errorf("%v is no act", o.Act)
 	}
 	if o.Value != nil || !o.Version.IsZero() || !o.ExpiresAt.IsZero() || o.Point {
-		return errors.New("only Put carries Value, Version, ExpiresAt or Point")
+		return errors.New("only a Put carries Value, Version, ExpiresAt or Point")
 	}
 	return nil
 }
@@ -71,13 +71,13 @@ func (o Op) validate() error {
 func (o Op) validatePut() error {
 	switch {
 	case o.Version.IsZero():
-		return errors.New("Put needs a Version")
+		return errors.New("a Put needs a Version")
 	case o.Version == o.If:
-		return errors.New("Put needs a new Version, not the one that it replaces")
+		return errors.New("a Put needs a new Version, not the one that it replaces")
 	case len(o.Value) > MaxPage:
 		return fmt.Errorf("a value has at most %d bytes, not %d", MaxPage, len(o.Value))
 	case !o.ExpiresAt.IsZero() && (o.ExpiresAt.UnixMilli() <= 0 || o.ExpiresAt.Year() > 9999):
-		return errors.New("ExpiresAt lies between 1970 and 9999")
+		return errors.New("its ExpiresAt lies outside of the years 1970 to 9999")
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func (o Op) validatePut() error {
 // that wraps [ErrInvalid], or nil.
 func ValidNames(shard string, names []string) error {
 	if err := validName(shard); err != nil {
-		return fmt.Errorf("%w: shard %w", ErrInvalid, err)
+		return fmt.Errorf("%w: the shard %w", ErrInvalid, err)
 	}
 	if n := len(names); n < 1 || n > MaxOps {
 		return fmt.Errorf("%w: a Get has 1 to %d names, not %d", ErrInvalid, MaxOps, n)
@@ -106,13 +106,13 @@ func ValidNames(shard string, names []string) error {
 // that wraps [ErrInvalid], or nil.
 func ValidScan(shard, prefix, after string, limit int) error {
 	if err := validName(shard); err != nil {
-		return fmt.Errorf("%w: shard %w", ErrInvalid, err)
+		return fmt.Errorf("%w: the shard %w", ErrInvalid, err)
 	}
 	if err := validName(prefix); prefix != "" && err != nil {
-		return fmt.Errorf("%w: prefix %w", ErrInvalid, err)
+		return fmt.Errorf("%w: the prefix %w", ErrInvalid, err)
 	}
 	if err := validName(after); after != "" && err != nil {
-		return fmt.Errorf("%w: after %w", ErrInvalid, err)
+		return fmt.Errorf("%w: the name after %w", ErrInvalid, err)
 	}
 	if limit < 1 || limit > MaxScan {
 		return fmt.Errorf("%w: the limit of a Scan is 1 to %d, not %d", ErrInvalid, MaxScan, limit)

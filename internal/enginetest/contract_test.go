@@ -13,6 +13,10 @@ import (
 	"github.com/symbolon-auth/symbolon/storage/storagetest"
 )
 
+// S26: Match and Check fail on a record that is expired at Batch.Now.
+// S27: text is never put into SQL, and what is checked cannot change before the
+// commit: the cases names-are-bytes, a-prefix-is-literal and
+// check-holds-until-the-commit.
 func TestEveryEngineKeepsTheContract(t *testing.T) {
 	for _, e := range engines.All(t) {
 		t.Run(e.Name, func(t *testing.T) {

@@ -202,8 +202,7 @@ func TestThePoolStaysTheHosts(t *testing.T) {
 	require.ErrorContains(t, err, "closed")
 }
 
-// What somebody has damaged by hand is an error, not an absent record: absence
-// would open a lock.
+// S8: what somebody has damaged by hand is an error, not an absent record.
 func TestADamagedRecordIsAnError(t *testing.T) {
 	path := file(t)
 	s := engines.SQLite(t, path)
