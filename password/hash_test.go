@@ -54,7 +54,7 @@ func TestReferenceVectors(t *testing.T) {
 	require.Equal(t, 24, n)
 }
 
-// PW-14: algorithm and cost stand in the hash, so that a later default still verifies it.
+// Algorithm and cost stand in the hash, so that a later default still verifies it.
 func TestStoredForm(t *testing.T) {
 	h, err := NewHasher(&Options{Rand: strings.NewReader("sixteen bytes of ...")})
 	require.NoError(t, err)
