@@ -1,11 +1,9 @@
 package table
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"strings"
 )
@@ -31,9 +29,9 @@ func encode(v any, former []byte) ([]byte, error) {
 		return nil, fmt.Errorf("record %T is not a JSON object: %w", v, err)
 	}
 	if former != nil {
-		old, err := object(former)
-		if err != nil {
-			return nil, err
+		var old map[string]json.RawMessage
+		if err := errors.Join(checkFormat(former), json.Unmarshal(former, &old)); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 		for _, known := range memberNames(reflect.TypeOf(v)) {
 			delete(old, known)
@@ -49,7 +47,7 @@ func encode(v any, former []byte) ([]byte, error) {
 }
 
 func decode(raw []byte, into any) error {
-	if _, err := object(raw); err != nil {
+	if err := checkFormat(raw); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
@@ -58,24 +56,20 @@ func decode(raw []byte, into any) error {
 	return nil
 }
 
-// object reads the members and holds the version to what this module knows.
-func object(raw []byte) (map[string]json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if err := d.Decode(&members); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+// checkFormat holds the version of a record to what this module knows.
+func checkFormat(raw []byte) error {
+	var is struct {
+		V int `json:"v"`
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: something follows it", ErrCorrupt)
+	switch err := json.Unmarshal(raw, &is); {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	case is.V < 1:
+		return fmt.Errorf("%w: no format version", ErrCorrupt)
+	case is.V > format:
+		return fmt.Errorf("%w: its format %d is newer than %d, upgrade this process", ErrCorrupt, is.V, format)
 	}
-	var v int
-	if err := json.Unmarshal(members["v"], &v); err != nil || v < 1 {
-		return nil, fmt.Errorf("%w: no format version", ErrCorrupt)
-	}
-	if v > format {
-		return nil, fmt.Errorf("%w: its format %d is newer than %d, upgrade this process", ErrCorrupt, v, format)
-	}
-	return members, nil
+	return nil
 }
 
 func memberNames(t reflect.Type) []string {

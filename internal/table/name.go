@@ -43,34 +43,44 @@ const maxPart = 160 // bytes of one escaped component; three of them and their k
 // reach into another's names (S20), and a component that would become too long
 // stands in as its hash.
 func Name(parts ...string) string {
-	var b strings.Builder
-	for i, p := range parts {
-		if i > 0 {
-			b.WriteByte('/')
-		}
-		b.WriteString(escape(p))
+	var room [8]string
+	escaped := room[:0]
+	for _, p := range parts {
+		escaped = append(escaped, escape(p))
 	}
-	return b.String()
+	return strings.Join(escaped, "/")
 }
 
 var base32hex = base32.HexEncoding.WithPadding(base32.NoPadding)
 
+func plain(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._@+:", c) >= 0
+}
+
 func escape(part string) string {
 	const hex = "0123456789abcdef"
-	var b strings.Builder
+	marked := 0
 	for i := range len(part) {
-		switch c := part[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-._@+:", c) >= 0:
-			b.WriteByte(c)
-		default:
-			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		if !plain(part[i]) {
+			marked++
 		}
 	}
-	if b.Len() > maxPart { // "~" is never left unescaped, so no short component looks like a hash
+	switch {
+	case len(part)+2*marked > maxPart: // "~" is never left unescaped, so no short component looks like a hash
 		sum := sha256.Sum256([]byte(part))
 		return "~" + base32hex.EncodeToString(sum[:])
+	case marked == 0:
+		return part
 	}
-	return b.String()
+	b := make([]byte, 0, len(part)+2*marked)
+	for i := range len(part) {
+		if c := part[i]; plain(c) {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return string(b)
 }
 
 // NewID draws 128 random bits in base32 behind a prefix that names the kind of
