@@ -157,7 +157,7 @@ func TestACallerMayLeave(t *testing.T) {
 		wg.Wait()
 		require.Equal(t, 100*time.Millisecond, time.Since(begun))
 		require.ErrorIs(t, g.do(ctx, false, d.job("too late", nil)), context.DeadlineExceeded)
-		time.Sleep(time.Second)
+		g.close()
 		require.Equal(t, []string{"begin", "under way", "commit"}, d.entries)
 	})
 }
