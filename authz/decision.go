@@ -99,6 +99,7 @@ type Need struct {
 	Party   Party
 	Class   string            // the class to reach, as the realm declares it; where it declares none, the methods joined by "+"
 	Methods []symbolon.Method // what that party proves for it
+	Renew   bool              // they all were proved before, but too long ago
 }
 
 // first returns the party that steps up first and its needs. The customer comes

@@ -117,14 +117,14 @@ func (m matter) need(party Party, methods []symbolon.Method) Need {
 	if party == Subject {
 		v = m.facts.SubjectProof
 	}
-	reached := append(v.For(string(m.request.Action)).Methods(), methods...)
-	in := func(all []symbolon.Method) func(symbolon.Method) bool {
-		return func(one symbolon.Method) bool { return !slices.Contains(all, one) }
-	}
+	proved := v.For(string(m.request.Action)).Methods()
+	reached := append(slices.Clone(proved), methods...)
+	n := Need{Party: party, Methods: methods, Renew: !slices.ContainsFunc(methods, missing(proved))}
 	for _, c := range m.guard.parts.Classes {
 		for _, set := range c.Sets {
-			if !slices.ContainsFunc(set, in(reached)) && !slices.ContainsFunc(methods, in(set)) {
-				return Need{Party: party, Class: c.Name, Methods: methods}
+			if !slices.ContainsFunc(set, missing(reached)) && !slices.ContainsFunc(methods, missing(set)) {
+				n.Class = c.Name
+				return n
 			}
 		}
 	}
@@ -132,7 +132,13 @@ func (m matter) need(party Party, methods []symbolon.Method) Need {
 	for i, one := range methods {
 		names[i] = string(one)
 	}
-	return Need{Party: party, Class: strings.Join(names, "+"), Methods: methods}
+	n.Class = strings.Join(names, "+")
+	return n
+}
+
+// missing returns what finds a method that is not among all.
+func missing(all []symbolon.Method) func(symbolon.Method) bool {
+	return func(one symbolon.Method) bool { return !slices.Contains(all, one) }
 }
 
 func of(party Party, steps []step) (methods []symbolon.Method) {

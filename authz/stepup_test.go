@@ -34,7 +34,11 @@ func text(needs []authz.Need) string {
 		for _, one := range n.Methods {
 			m = append(m, string(one))
 		}
-		out = append(out, fmt.Sprintf("%s:%s(%s)", n.Party, n.Class, strings.Join(m, " ")))
+		again := ""
+		if n.Renew {
+			again = " again"
+		}
+		out = append(out, fmt.Sprintf("%s:%s(%s)%s", n.Party, n.Class, strings.Join(m, " "), again))
 	}
 	return strings.Join(out, " ")
 }
@@ -64,8 +68,8 @@ func TestStepUp(t *testing.T) {
 		{because: "methods without a class are named one by one", actor: mayDo, subject: when(`context.subject.methods.containsAll(["face", "pin"])`), want: "subject:face+pin(face pin)"},
 		{because: "the employee is the weak one", actor: when(`principal.classes.contains("strong")`), subject: mayAsk, proved: []symbolon.Method{"sms"}, want: "actor:strong(hwk)"},
 		{because: "both are weak, and both must", actor: when(`principal.methods.contains("hwk")`), subject: mayAsk, want: "subject:sms(sms) actor:strong(hwk)"},
-		{because: "an old proof is renewed by the same method", actor: mayDo, subject: when(`context.now.durationSince(context.subject.provedAt.sms) <= duration("5m")`), change: stale, want: "subject:sms(sms)"},
-		{because: "so is the age of the whole", actor: mayDo, subject: when(`context.now.durationSince(context.subject.verifiedAt) <= duration("5m")`), change: stale, want: "subject:sms(sms)"},
+		{because: "an old proof is renewed by the same method", actor: mayDo, subject: when(`context.now.durationSince(context.subject.provedAt.sms) <= duration("5m")`), change: stale, want: "subject:sms(sms) again"},
+		{because: "so is the age of the whole", actor: mayDo, subject: when(`context.now.durationSince(context.subject.verifiedAt) <= duration("5m")`), change: stale, want: "subject:sms(sms) again"},
 		{because: "a view before the proof may ask for one", actor: mayDo, subject: mayAsk, request: authz.Request{Action: "line.peek", Resource: line}, want: "subject:sms(sms)"},
 		{because: "a method that nobody can use helps nobody", actor: mayDo, subject: when(`context.subject.methods.contains("otp")`)},
 		{because: "four factors are too many to ask for", actor: when(`principal.methods.contains("hwk")`), subject: when(`context.subject.methods.containsAll(["face", "pin", "sms"])`)},
