@@ -39,6 +39,15 @@ func read[T any](r *http.Request) (T, error) {
 // object is a small JSON answer.
 type object map[string]any
 
+// done answers what has no result but that it was done.
+func done(w http.ResponseWriter, err error) {
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
 func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store") // tokens and customers' data stay in no cache

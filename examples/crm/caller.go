@@ -1,40 +1,79 @@
 package main
 
 import (
+	"errors"
+	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/authn"
+	"github.com/symbolon-auth/symbolon/authz/httpauth"
+	"github.com/symbolon-auth/symbolon/token"
 )
 
-// callHeader names the call that a request is about. It makes a claim, not a
-// proof, so a token that speaks for both goes without it.
-const callHeader = "Interaction"
+// Who is calling is asked in two ways, each an httpauth.Verifier: people come
+// with a token, the exchange with its key. What they may do is asked after that.
 
-// VerifyRequest returns who is calling: whoever the token names, if their
-// session lives, and with the call's customer as claimed if the request names a
-// call that was routed to them.
-func (s *server) VerifyRequest(r *http.Request) (symbolon.Principal, error) {
-	ctx := r.Context()
+// sessions lets in whoever has a token, if their session lives.
+type sessions struct {
+	tokens *token.Tokens
+	actors *authn.Actors
+}
+
+var _ httpauth.Verifier = sessions{}
+
+// VerifyRequest implements [httpauth.Verifier].
+func (s sessions) VerifyRequest(r *http.Request) (symbolon.Principal, error) {
 	p, err := s.tokens.VerifyRequest(r)
 	if err != nil {
 		return symbolon.Principal{}, err
 	}
-	if err := s.actors.Touch(ctx, p); err != nil { // a sign of life: moves the idle end of the session
-		return symbolon.Principal{}, err
-	}
-	if call := r.Header.Get(callHeader); call != "" {
-		return s.subjects.Join(ctx, p, symbolon.InteractionID(call))
-	}
-	return p, nil
+	return p, s.actors.Touch(r.Context(), p) // a sign of life: moves the idle end of the session
+}
+
+// serviceKeys lets in whoever has a service key. Employees have none, so no
+// desktop can invent a call or hide that it has ended (S3).
+type serviceKeys struct{ actors *authn.Actors }
+
+// VerifyRequest implements [httpauth.Verifier].
+func (s serviceKeys) VerifyRequest(r *http.Request) (symbolon.Principal, error) {
+	key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return s.actors.SignInKey(r.Context(), authn.ParseKey(key))
+}
+
+// callHeader names the call in which an employee asks for a customer who has
+// proved nothing yet. A token that speaks for both goes without it.
+const callHeader = "Interaction"
+
+func callOf(r *http.Request) symbolon.InteractionID {
+	return symbolon.InteractionID(r.Header.Get(callHeader))
 }
 
 // byClaim sends a request that names a call one way, and any other another.
 func byClaim(claimed, proved http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get(callHeader) != "" {
+		if callOf(r) != "" {
 			claimed.ServeHTTP(w, r)
 			return
 		}
 		proved.ServeHTTP(w, r)
 	})
+}
+
+// refuse answers an error that a handler met. What is wrong with the caller's own
+// input is said; why somebody may not is for the audit; and what broke here is
+// for the operator.
+func refuse(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, errTooLarge):
+		answer(w, http.StatusRequestEntityTooLarge, object{"error": "too_large", "detail": err.Error()})
+	case errors.Is(err, symbolon.ErrInvalid):
+		answer(w, http.StatusBadRequest, object{"error": "invalid_request", "detail": err.Error()})
+	default:
+		if !errors.Is(err, symbolon.ErrRefused) && !errors.Is(err, symbolon.ErrNotFound) {
+			slog.Error("a request could not be served", "err", err)
+		}
+		httpauth.Refuse(w, err)
+	}
 }

@@ -133,7 +133,7 @@ func ring(ctx context.Context, out io.Writer, base, keyFile, who string) error {
 	if call == "" {
 		return fmt.Errorf("the call was refused: %v", a)
 	}
-	fmt.Fprintf(out, "%s is on the line, who says to be %s. Interrupt to hang up.\n%s: %s\n", agent, customer, callHeader, call)
+	fmt.Fprintf(out, "Somebody who says to be %s is through to %s. Interrupt to hang up.\n%s: %s\n", customer, agent, callHeader, call)
 	err = c.stayOnTheLine(ctx, k.Telephony, call, 10*time.Second)
 	_, hangUp := c.send(context.WithoutCancel(ctx), ending(k.Telephony, call))
 	if err == nil {

@@ -3,6 +3,7 @@ module github.com/symbolon-auth/symbolon/examples/crm
 go 1.26.0
 
 require (
+	github.com/stretchr/testify v1.12.1
 	github.com/symbolon-auth/symbolon v0.1.0
 	modernc.org/sqlite v1.60.1
 )
@@ -26,6 +27,7 @@ require (
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/segmentio/asm v1.2.1 // indirect
 	github.com/valyala/fastjson v1.6.10 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.59.0 // indirect
 	golang.org/x/exp v0.0.0-20220921023135-46d9e7742f1e // indirect
 	golang.org/x/sys v0.50.0 // indirect

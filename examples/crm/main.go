@@ -3,8 +3,6 @@
 //
 //	go run ./examples/crm          serve on 127.0.0.1:8080
 //	go run ./examples/crm -walk    play one story against a fresh server, a line per step
-//	go run ./examples/crm -ring mia:cust-42
-//	                               be the telephone exchange: ring, and stay on the line
 //
 // An employee signs in, telephony reports a call, the customer on the phone reads
 // out a code, and from then on one token speaks for both. Read the files in the
@@ -12,7 +10,7 @@
 //
 //	server.go     every engine is made, once, and every route is named
 //	policy.go     the actions that exist; policies/*.cedar say who may do them
-//	caller.go     who is calling: token, session, call
+//	caller.go     who is calling, and what a refusal looks like
 //	signin.go     the employee comes and goes
 //	telephony.go  a call begins, lasts and ends; only a service may say so
 //	proof.go      the customer proves who they are
@@ -23,6 +21,13 @@
 //	directory.go  the host's own people and customers, behind two small interfaces
 //	keys.go       secrets that outlive the process
 //	walk.go       the story, told by an HTTP client
+//
+// To try it by hand, start the server and, in a second terminal, be the telephone
+// exchange, which rings and stays on the line:
+//
+//	go run ./examples/crm -ring mia:cust-42
+//	curl 127.0.0.1:8080/sign-in -d '{"login": "mia@care.example", "password": "tea with lemon at four"}'
+//	curl 127.0.0.1:8080/customers/cust-42 -H 'Authorization: Bearer <token>' -H 'Interaction: <id>'
 //
 // The database, and the keys beside it, lie in the user's cache directory unless
 // -db says otherwise; delete that directory to begin anew. Employees and

@@ -6,13 +6,14 @@ import (
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/audit"
 	"github.com/symbolon-auth/symbolon/authz"
+	"github.com/symbolon-auth/symbolon/authz/httpauth"
 )
 
 // What concerns no customer is decided by the employee's side alone, on things
 // that have no account.
 
-func theEmployee(r *http.Request) (authz.Request, error) {
-	return authz.Request{Resource: authz.Resource{Type: "Employee", ID: r.PathValue("id")}}, nil
+func theEmployee(r *http.Request) (httpauth.Asked, error) {
+	return httpauth.Asked{Resource: authz.Resource{Type: "Employee", ID: r.PathValue("id")}}, nil
 }
 
 // unlock opens a colleague's lock. The library refuses to let anybody unlock
@@ -20,12 +21,12 @@ func theEmployee(r *http.Request) (authz.Request, error) {
 func (s *server) unlock(w http.ResponseWriter, r *http.Request, g authz.Grant) {
 	in, err := read[struct{ Reason string }](r)
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	effect, err := s.guard.Begin(r.Context(), g, unlockAccount, nil)
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	outcome := audit.Succeeded
@@ -36,18 +37,18 @@ func (s *server) unlock(w http.ResponseWriter, r *http.Request, g authz.Grant) {
 	if ended := effect.End(r.Context(), outcome, nil); err == nil {
 		err = ended
 	}
-	s.done(w, r, err)
+	done(w, err)
 }
 
-func theAudit(*http.Request) (authz.Request, error) {
-	return authz.Request{Resource: authz.Resource{Type: "AuditLog", ID: "demo"}}, nil
+func theAudit(*http.Request) (httpauth.Asked, error) {
+	return httpauth.Asked{Resource: authz.Resource{Type: "AuditLog", ID: "demo"}}, nil
 }
 
 // showAudit lists what was recorded, oldest first: of one customer, one
 // employee or one call, or of all.
 func (s *server) showAudit(w http.ResponseWriter, r *http.Request, g authz.Grant) {
 	if err := s.guard.Holds(g, readAudit); err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	q := r.URL.Query()
@@ -58,7 +59,7 @@ func (s *server) showAudit(w http.ResponseWriter, r *http.Request, g authz.Grant
 		After:       q.Get("after"),
 	})
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	answer(w, http.StatusOK, object{"records": page.Records, "next": page.Next})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"embed"
 
 	"github.com/symbolon-auth/symbolon"
@@ -46,20 +45,10 @@ var classes = []symbolon.Class{
 //go:embed policies/actor.cedar policies/subject.cedar
 var policyFiles embed.FS
 
-func newGuard(r *symbolon.Realm) (*authz.Guard, error) {
+func newGuard(r *symbolon.Realm, provable authz.Methods) (*authz.Guard, error) {
 	return authz.NewGuard(r, authz.Config{
 		ActorSet:   authz.PolicyFS(policyFiles, "policies/actor.cedar"),
 		SubjectSet: authz.PolicyFS(policyFiles, "policies/subject.cedar"),
 		Actions:    actions,
-	}, &authz.Options{Schema: attributes, Methods: phoneCodes{}})
-}
-
-// phoneCodes tells the guard what each party could still prove, so that a
-// refusal names who must step up, and how. It is the same for every customer: an
-// answer that depended on who has a telephone would tell strangers (S13).
-type phoneCodes struct{}
-
-// Usable implements [authz.Methods].
-func (phoneCodes) Usable(context.Context, symbolon.Principal) (actor, subject []symbolon.Method, err error) {
-	return nil, []symbolon.Method{symbolon.MethodSMS, symbolon.MethodCall}, nil
+	}, &authz.Options{Schema: attributes, Methods: provable})
 }

@@ -19,21 +19,21 @@ func (s *server) challenge(w http.ResponseWriter, r *http.Request, p symbolon.Pr
 		Operation authz.Action
 	}](r)
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	if _, known := actions[in.Operation]; !known {
-		s.refuse(w, r, fmt.Errorf("%w: operation is not one of the actions", symbolon.ErrInvalid))
+		refuse(w, fmt.Errorf("%w: operation is not one of the actions", symbolon.ErrInvalid))
 		return
 	}
 	claim, err := s.subjects.Join(r.Context(), p, symbolon.InteractionID(r.PathValue("call")))
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	ch, err := s.subjects.Challenge(r.Context(), claim, in.Method, string(in.Operation))
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	answer(w, http.StatusCreated, object{"challenge": ch.ID, "expires": ch.Expires})
@@ -44,17 +44,17 @@ func (s *server) challenge(w http.ResponseWriter, r *http.Request, p symbolon.Pr
 func (s *server) answerChallenge(w http.ResponseWriter, r *http.Request, p symbolon.Principal) {
 	in, err := read[struct{ Code string }](r)
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	claim, err := s.subjects.Join(r.Context(), p, symbolon.InteractionID(r.PathValue("call")))
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	both, err := s.subjects.Confirm(r.Context(), claim, r.PathValue("challenge"), in.Code)
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	s.issue(w, r, both)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/authz"
+	"github.com/symbolon-auth/symbolon/authz/httpauth"
 )
 
 // book is the business data of the demo: customers and their lines. It stands
@@ -52,11 +53,12 @@ func (b *book) line(number string) line {
 
 // theCustomer says what GET /customers/{id} is about. A customer who does not
 // exist has no account, and is refused like one of somebody else.
-func (s *server) theCustomer(r *http.Request) (authz.Request, error) {
+func (s *server) theCustomer(r *http.Request) (httpauth.Asked, error) {
 	id := r.PathValue("id")
-	return authz.Request{Resource: authz.Resource{
-		Type: "Customer", ID: id, Account: s.book.customers[symbolon.SubjectID(id)].Account,
-	}}, nil
+	return httpauth.Asked{
+		Resource:    authz.Resource{Type: "Customer", ID: id, Account: s.book.customers[symbolon.SubjectID(id)].Account},
+		Interaction: callOf(r),
+	}, nil
 }
 
 const masked = "•••" // always as long, or the mask would tell

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/symbolon-auth/symbolon/audit"
 	"github.com/symbolon-auth/symbolon/authn"
 	"github.com/symbolon-auth/symbolon/authz"
+	"github.com/symbolon-auth/symbolon/authz/httpauth"
 	"github.com/symbolon-auth/symbolon/storage/sqlstore"
 	"github.com/symbolon-auth/symbolon/token"
 )
@@ -42,11 +44,15 @@ type server struct {
 	guard    *authz.Guard
 	log      *audit.Log
 
+	desk      *httpauth.Auth // lets in people, with a token
+	telephony *httpauth.Auth // lets in services, with a key
+
 	book    *book
 	changes *changes
 }
 
-// open makes every engine, in the order in which one needs the other.
+// open reads the host's data, opens the database with its keys, and makes the
+// engines. At the first start it also hands out passwords and a service key.
 func open(ctx context.Context, c Config) (_ *server, err error) {
 	if c.Demo == nil {
 		c.Demo = demoData()
@@ -55,27 +61,20 @@ func open(ctx context.Context, c Config) (_ *server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{changes: newChanges()}
-	if s.book, err = readBook(c.Demo); err != nil {
+	book, err := readBook(c.Demo)
+	if err != nil {
 		return nil, err
 	}
 	if c.Sender == nil {
-		c.Sender = textMessages{s.book, c.Console}
+		c.Sender = textMessages{book, c.Console}
 	}
 	keys, err := openKeys(c.DB)
 	if err != nil {
 		return nil, err
 	}
-	secret, err := keys.secret()
-	if err != nil {
-		return nil, err
-	}
-	signer, err := keys.signer()
-	if err != nil {
-		return nil, err
-	}
 
-	if s.db, err = sql.Open("sqlite", c.DB); err != nil {
+	s := &server{book: book, changes: newChanges()}
+	if s.db, err = openDB(c.DB); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -86,36 +85,67 @@ func open(ctx context.Context, c Config) (_ *server, err error) {
 	if s.store, err = sqlstore.New(ctx, s.db, sqlstore.SQLite, nil); err != nil {
 		return nil, err
 	}
+	if err = s.makeEngines(c, people, keys); err != nil {
+		return nil, err
+	}
+	if keys.Telephony == "" {
+		err = s.provision(ctx, c, people, keys)
+	}
+	return s, err
+}
+
+// openDB opens the file, which only its owner can read.
+func openDB(file string) (*sql.DB, error) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	return sql.Open("sqlite", file)
+}
+
+// makeEngines names tenant, store, secret and directories once, in a Realm, and
+// makes of it every engine, in the order in which one needs the other.
+func (s *server) makeEngines(c Config, people *employees, k keys) error {
+	secret, err := k.secret()
+	if err != nil {
+		return err
+	}
+	signer, err := k.signer()
+	if err != nil {
+		return err
+	}
 	realm, err := symbolon.NewRealm(symbolon.RealmConfig{
 		Tenant: "demo", Store: s.store, Secret: secret, Actors: people, Subjects: s.book,
 	}, &symbolon.RealmOptions{Classes: classes})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if s.actors, err = authn.NewActors(realm, nil); err != nil {
-		return nil, err
+		return err
 	}
 	if s.subjects, err = authn.NewSubjects(s.actors, c.Sender, &authn.SubjectsOptions{Lease: c.Lease}); err != nil {
-		return nil, err
+		return err
 	}
 	// A token may live for a while: each request asks the store whether the
 	// session and the call that it came from are still there.
-	s.tokens, err = token.New(realm, token.Config{Issuer: "crm", Audience: "crm-api", Key: signer}, &token.Options{Lifetime: 15 * time.Minute})
-	if err != nil {
-		return nil, err
+	lifetime := &token.Options{Lifetime: 15 * time.Minute}
+	if s.tokens, err = token.New(realm, token.Config{Issuer: "crm", Audience: "crm-api", Key: signer}, lifetime); err != nil {
+		return err
 	}
-	if s.guard, err = newGuard(realm); err != nil {
-		return nil, err
+	if s.guard, err = newGuard(realm, s.subjects); err != nil {
+		return err
 	}
 	if s.log, err = audit.NewLog(realm); err != nil {
-		return nil, err
+		return err
 	}
-	if keys.Telephony == "" {
-		if err = s.provision(ctx, c, people, keys); err != nil {
-			return nil, err
-		}
+	if s.desk, err = httpauth.New(sessions{s.tokens, s.actors}, s.guard, &httpauth.Options{Join: s.subjects}); err != nil {
+		return err
 	}
-	return s, nil
+	s.telephony, err = httpauth.New(serviceKeys{s.actors}, s.guard, nil)
+	return err
 }
 
 // provision is the first start: every employee of the demo gets the password
@@ -141,31 +171,31 @@ func (s *server) provision(ctx context.Context, c Config, people *employees, k k
 	return k.write(keysBeside(c.DB))
 }
 
-// routes is the whole API. Each line says who may come in: nobody in particular,
-// the exchange with its key, somebody with a token, or whoever the guard lets do
-// one action.
+// routes is the whole API. Each line says who may come in: anybody; the exchange,
+// with its key; an employee, with a token; or whoever the guard lets do one
+// action.
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /sign-in", s.signIn)
-	mux.Handle("POST /sign-out", s.signedIn(s.signOut))
+	mux.Handle("POST /sign-out", s.desk.Principal(s.signOut))
 
-	mux.Handle("POST /calls", s.service(s.openCall))
-	mux.Handle("POST /calls/{call}/renew", s.service(s.renewCall))
-	mux.Handle("DELETE /calls/{call}", s.service(s.endCall))
+	mux.Handle("POST /calls", s.telephony.Principal(s.openCall))
+	mux.Handle("POST /calls/{call}/renew", s.telephony.Principal(s.renewCall))
+	mux.Handle("DELETE /calls/{call}", s.telephony.Principal(s.endCall))
 
-	mux.Handle("POST /interactions/{call}/challenges", s.signedIn(s.challenge))
-	mux.Handle("POST /interactions/{call}/challenges/{challenge}/answer", s.signedIn(s.answerChallenge))
+	mux.Handle("POST /interactions/{call}/challenges", s.desk.Principal(s.challenge))
+	mux.Handle("POST /interactions/{call}/challenges/{challenge}/answer", s.desk.Principal(s.answerChallenge))
 
 	mux.Handle("GET /customers/{id}", byClaim(
-		s.allowed(previewCustomer, s.theCustomer, s.showMasked),
-		s.allowed(readCustomer, s.theCustomer, s.showCustomer)))
-	mux.Handle("POST /lines/{number}/sim-changes", s.allowed(changeSIM, s.theLine, s.decideSIM))
-	mux.Handle("POST /sim-changes/{id}/confirm", s.signedIn(s.confirmSIM))
+		s.desk.Grant(previewCustomer, s.theCustomer, s.showMasked),
+		s.desk.Grant(readCustomer, s.theCustomer, s.showCustomer)))
+	mux.Handle("POST /lines/{number}/sim-changes", s.desk.Grant(changeSIM, s.theLine, s.decideSIM))
+	mux.Handle("POST /sim-changes/{id}/confirm", s.desk.Principal(s.confirmSIM))
 
-	mux.Handle("POST /employees/{id}/unlock", s.allowed(unlockAccount, theEmployee, s.unlock))
-	mux.Handle("GET /audit", s.allowed(readAudit, theAudit, s.showAudit))
+	mux.Handle("POST /employees/{id}/unlock", s.desk.Grant(unlockAccount, theEmployee, s.unlock))
+	mux.Handle("GET /audit", s.desk.Grant(readAudit, theAudit, s.showAudit))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusNotFound, object{"error": "no such route"})
+		answer(w, http.StatusNotFound, object{"error": "not_found"})
 	})
 	return http.MaxBytesHandler(mux, maxBody)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/symbolon-auth/symbolon"
@@ -11,31 +12,31 @@ import (
 func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 	in, err := read[struct{ Login, Password string }](r)
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	p, err := s.actors.SignIn(r.Context(), in.Login, in.Password)
-	if err != nil {
-		s.refuse(w, r, err)
-		return
+	switch {
+	case errors.Is(err, symbolon.ErrRefused):
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		answer(w, http.StatusUnauthorized, object{"error": "unauthorized"})
+	case err != nil:
+		refuse(w, err)
+	default:
+		s.issue(w, r, p)
 	}
-	s.issue(w, r, p)
 }
 
 // signOut ends the session, and every token that came from it.
 func (s *server) signOut(w http.ResponseWriter, r *http.Request, p symbolon.Principal) {
-	if err := s.actors.SignOut(r.Context(), p); err != nil {
-		s.refuse(w, r, err)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
+	done(w, s.actors.SignOut(r.Context(), p))
 }
 
 // issue answers with a token for whoever is behind p: one person, or both.
 func (s *server) issue(w http.ResponseWriter, r *http.Request, p symbolon.Principal) {
 	raw, err := s.tokens.Issue(r.Context(), p)
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	answer(w, http.StatusOK, object{"who": p.String(), "token": raw.Reveal()})

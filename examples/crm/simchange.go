@@ -9,6 +9,7 @@ import (
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/audit"
 	"github.com/symbolon-auth/symbolon/authz"
+	"github.com/symbolon-auth/symbolon/authz/httpauth"
 )
 
 // A change of SIM is the most wanted prize of a fraudster: who has the line has
@@ -22,19 +23,20 @@ func (c simChange) params() authz.Params { return authz.Params{"iccid": symbolon
 
 // theLine says what POST /lines/{number}/sim-changes is about. The new card is a
 // parameter: the Grant is for this card and no other.
-func (s *server) theLine(r *http.Request) (authz.Request, error) {
+func (s *server) theLine(r *http.Request) (httpauth.Asked, error) {
 	in, err := read[simChange](r)
 	if err == nil && (len(in.ICCID) < 18 || len(in.ICCID) > 22) {
 		err = fmt.Errorf("%w: iccid has 18 to 22 digits", symbolon.ErrInvalid)
 	}
 	number := r.PathValue("number")
 	l := s.book.line(number)
-	return authz.Request{
+	return httpauth.Asked{
 		Resource: authz.Resource{
 			Type: "Line", ID: number, Account: s.book.account(number),
 			Attributes: symbolon.Attributes{"barred": symbolon.Bool(l.Barred)},
 		},
-		Params: in.params(),
+		Params:      in.params(),
+		Interaction: callOf(r),
 	}, err
 }
 
@@ -50,22 +52,22 @@ func (s *server) decideSIM(w http.ResponseWriter, _ *http.Request, g authz.Grant
 func (s *server) confirmSIM(w http.ResponseWriter, r *http.Request, p symbolon.Principal) {
 	in, err := read[simChange](r)
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	g, ok := s.changes.of(p, r.PathValue("id"))
 	if !ok {
-		answer(w, http.StatusNotFound, object{"error": "no such change, or no longer"})
+		answer(w, http.StatusNotFound, object{"error": "not_found"})
 		return
 	}
 	effect, err := s.guard.Begin(r.Context(), g, changeSIM, in.params())
 	if err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	former := s.book.swapSIM(g.Resource(), in.ICCID)
 	if err := effect.End(r.Context(), audit.Succeeded, map[string]string{"iccid": in.ICCID, "former": former}); err != nil {
-		s.refuse(w, r, err)
+		refuse(w, err)
 		return
 	}
 	answer(w, http.StatusOK, object{"line": g.Resource().ID, "iccid": in.ICCID, "for": g.Principal().String()})

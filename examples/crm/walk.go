@@ -55,7 +55,7 @@ func (w *walker) story() {
 
 	// The customer proves who they are; from now on the token speaks for both.
 	challenge, code := w.challenge(mia, call, "sim.change")
-	w.step("mia mishears it", 401, nil,
+	w.step("mia mishears it", 403, nil,
 		request{"POST", challenge, mia, "", object{"code": wrong(code)}})
 	both := w.step("mia types what nora reads out", 200, has{`"who":"mia for cust-42"`},
 		request{"POST", challenge, mia, "", object{"code": code}}).text("token")
@@ -354,7 +354,7 @@ func (w *walker) audit(say string, q request, want []string) {
 		got = append(got, strings.Join(s, " "))
 	}
 	for _, line := range got {
-		w.tell("", line)
+		fmt.Fprintf(w.out, "    %s\n", line)
 	}
 	if g, e := strings.Join(got, "\n"), strings.Join(want, "\n"); g != e {
 		w.err = fmt.Errorf("%s: expected\n%s\ngot\n%s", say, e, g)
