@@ -38,10 +38,10 @@ const Life = time.Hour
 // Principal returns a live Principal. It panics unless it runs in a test
 // binary (S17), and fails the test if the realm cannot have such a Principal.
 func Principal(t testing.TB, r *symbolon.Realm, w Who) symbolon.Principal {
-	t.Helper()
 	if !testing.Testing() {
 		panic("authntest: a Principal without proof exists only in tests")
 	}
+	t.Helper()
 	p, err := principal(r, w)
 	if err != nil {
 		t.Fatalf("authntest: %v", err)
