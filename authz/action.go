@@ -111,7 +111,7 @@ var (
 	actionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 	typeName   = regexp.MustCompile(`^[A-Z][A-Za-z0-9_]{0,63}$`)
 	fieldName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
-	taken      = []string{"Actor", "Role", "Action", "Bool", "Long", "String", "Set", "Record", "Entity", "Extension"}
+	taken      = []string{"Actor", "Role", "Action", "Subject", "Interaction", "Times", "Bool", "Boolean", "Long", "String", "Set", "Record", "Entity", "Extension"}
 )
 
 // wrong names everything that is wrong with the declarations.

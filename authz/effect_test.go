@@ -104,7 +104,8 @@ func TestAttacksOnAGrant(t *testing.T) {
 		{"the employee's sessions were ended", func(w *world, _ *authz.Guard, _ authz.Grant) {
 			w.put("actor", "mia", map[string]any{stamp.ActorName("mia"): stamp.Party{Epoch: 2}})
 		}, "sim.change", params(nil), authz.NotLive},
-		{"AZ-10: the employee was dismissed", func(w *world, _ *authz.Guard, _ authz.Grant) {
+		// AZ-10
+		{"the employee was dismissed", func(w *world, _ *authz.Guard, _ authz.Grant) {
 			w.actors["mia"] = symbolon.Actor{Disabled: true}
 		}, "sim.change", params(nil), authz.ActorDisabled},
 	} {
@@ -132,7 +133,8 @@ func TestAGrantBelongsToItsGuard(t *testing.T) {
 	forged, err := lenient.Authorize(t.Context(), w.served("sms"), simChange("1"))
 	require.NoError(t, err)
 	_, err = g.Begin(t.Context(), forged, "sim.change", simChange("1").Params)
-	refused(t, err, authz.GrantForeign, "S17: the grant of a guard that permits all")
+	// S17
+	refused(t, err, authz.GrantForeign, "the grant of a guard that permits all")
 	refused(t, g.Holds(forged, "sim.change"), authz.GrantForeign, "nor does it hold for reading")
 
 	refused(t, g.Holds(authz.Grant{}, "sim.change"), authz.GrantForeign, "the zero Grant")

@@ -15,6 +15,7 @@ import (
 	"github.com/symbolon-auth/symbolon/authz"
 	"github.com/symbolon-auth/symbolon/internal/stamp"
 	"github.com/symbolon-auth/symbolon/storage"
+	"github.com/symbolon-auth/symbolon/storage/memory"
 )
 
 func TestNewGuardNamesEverythingThatIsMissing(t *testing.T) {
@@ -114,18 +115,26 @@ func TestFloor(t *testing.T) {
 		want    []authz.Reason
 	}{
 		{"everything is in order", nil, []symbolon.Method{"sms"}, simChange("1"), nil},
-		{"the bar of S4: permit(principal, action, resource) opens no unverified customer's record", nil, nil, simChange("1"), []authz.Reason{authz.NotProved}},
-		{"AZ-07: nor a foreign customer's", nil, []symbolon.Method{"sms"}, authz.Request{Action: "line.read", Resource: foreign}, []authz.Reason{authz.ForeignAccount}},
-		{"AZ-07: nor one whose owner nobody knows", nil, []symbolon.Method{"sms"}, authz.Request{Action: "line.read", Resource: nobodys}, []authz.Reason{authz.ForeignAccount}},
+		// S4
+		{"permit(principal, action, resource) opens no unverified customer's record", nil, nil, simChange("1"), []authz.Reason{authz.NotProved}},
+		// AZ-07
+		{"nor a foreign customer's", nil, []symbolon.Method{"sms"}, authz.Request{Action: "line.read", Resource: foreign}, []authz.Reason{authz.ForeignAccount}},
+		// AZ-07
+		{"nor one whose owner nobody knows", nil, []symbolon.Method{"sms"}, authz.Request{Action: "line.read", Resource: nobodys}, []authz.Reason{authz.ForeignAccount}},
 		{"no customer, no account, and an empty account equals nothing", func(f *symbolon.Facts) { f.Claimed.Account = "" }, []symbolon.Method{"sms"}, authz.Request{Action: "line.read", Resource: nobodys}, []authz.Reason{authz.ForeignAccount}},
 		{"without a customer there is nothing to open", func(f *symbolon.Facts) { f.Claimed, f.Interaction = nil, symbolon.Interaction{} }, nil, simChange("1"), []authz.Reason{authz.NoSubject}},
-		{"AZ-16: an employee is not served by themselves", func(f *symbolon.Facts) { f.Claimed.Person = f.Actor.Person }, []symbolon.Method{"sms"}, simChange("1"), []authz.Reason{authz.SamePerson}},
-		{"S22: an unknown person may be anybody", func(f *symbolon.Facts) { f.Actor.Person = "" }, []symbolon.Method{"sms"}, simChange("1"), []authz.Reason{authz.SamePerson}},
-		{"S22: so may an unknown customer", func(f *symbolon.Facts) { f.Claimed.Person = "" }, []symbolon.Method{"sms"}, simChange("1"), []authz.Reason{authz.SamePerson}},
-		{"S15: a code for another action proves nothing here", func(f *symbolon.Facts) {
+		// AZ-16
+		{"an employee is not served by themselves", func(f *symbolon.Facts) { f.Claimed.Person = f.Actor.Person }, []symbolon.Method{"sms"}, simChange("1"), []authz.Reason{authz.SamePerson}},
+		// S22
+		{"an unknown person may be anybody", func(f *symbolon.Facts) { f.Actor.Person = "" }, []symbolon.Method{"sms"}, simChange("1"), []authz.Reason{authz.SamePerson}},
+		// S22
+		{"so may an unknown customer", func(f *symbolon.Facts) { f.Claimed.Person = "" }, []symbolon.Method{"sms"}, simChange("1"), []authz.Reason{authz.SamePerson}},
+		// S15
+		{"a code for another action proves nothing here", func(f *symbolon.Facts) {
 			f.SubjectProof = symbolon.Verification{}.With(symbolon.Proof{Method: "sms", At: start, Interaction: "call-1", For: "address.change"})
 		}, nil, simChange("1"), []authz.Reason{authz.NotProved}},
-		{"S15: one for this action does", func(f *symbolon.Facts) {
+		// S15
+		{"one for this action does", func(f *symbolon.Facts) {
 			f.SubjectProof = symbolon.Verification{}.With(symbolon.Proof{Method: "sms", At: start, Interaction: "call-1", For: "sim.change"})
 		}, nil, simChange("1"), nil},
 		{"a principal whose time is over", func(f *symbolon.Facts) { f.Limits.NotAfter = start }, []symbolon.Method{"sms"}, simChange("1"), []authz.Reason{authz.Expired}},
@@ -231,6 +240,45 @@ func TestTwoRealms(t *testing.T) {
 	refused(t, err, authz.GrantForeign, "a grant of another realm")
 }
 
+// AZ-09, S20: tenants of one store, whose names begin alike and whose people
+// have the same ids, neither see nor end anything of each other.
+func TestTenantsOfOneStore(t *testing.T) {
+	store := memory.New()
+	here, there := newTenant(t, "acme", store), newTenant(t, "acme/0", store)
+	g := here.guard(permitAll, permitAll, nil)
+	p := here.served("sms")
+	grant, err := g.Authorize(t.Context(), p, simChange("1"))
+	require.NoError(t, err)
+
+	there.served("sms")
+	there.hangUp()
+	there.put("actor", "mia", map[string]any{stamp.ActorName("mia"): stamp.Party{Epoch: 9}})
+	_, err = g.Begin(t.Context(), grant, "sim.change", simChange("1").Params)
+	require.NoError(t, err, "another tenant's call ended")
+
+	require.Len(t, here.log(), 2)
+	require.Empty(t, there.log())
+	open, err := there.guard(permitAll, permitAll, nil).Unfinished(t.Context(), -time.Second)
+	require.NoError(t, err)
+	require.Empty(t, open)
+}
+
+// AZ-29: whoever may look at something may not therefore tell it to the
+// customer, let alone change it.
+func TestViewDiscloseChange(t *testing.T) {
+	w := newWorld(t)
+	g, err := authz.NewGuard(w.realm, authz.Config{
+		ActorSet: authz.PolicyText(`permit (principal, action == Action::"bill.view", resource);`), SubjectSet: authz.PolicyText(permitAll),
+		Actions: authz.Actions{"bill.view": {On: "Bill", Insensitive: true}, "bill.disclose": {On: "Bill"}, "bill.change": {On: "Bill"}},
+	}, nil)
+	require.NoError(t, err)
+	for action, allowed := range map[authz.Action]bool{"bill.view": true, "bill.disclose": false, "bill.change": false} {
+		d, err := g.Decide(t.Context(), w.served("sms"), authz.Request{Action: action, Resource: authz.Resource{Type: "Bill", ID: "b", Account: "acct-42"}})
+		require.NoError(t, err)
+		require.Equal(t, allowed, d.Allowed, string(action))
+	}
+}
+
 func TestRequestsThatNobodyDeclared(t *testing.T) {
 	w := newWorld(t)
 	g := w.guard(permitAll, permitAll, &authz.Options{Schema: authz.Schema{
@@ -267,7 +315,8 @@ func TestTheDecisionIsOnRecordBeforeTheGrant(t *testing.T) {
 	require.Equal(t, "sim.change on Line +15550100, mia for cust-42", grant.String())
 	w.now, r.Purpose = w.now.Add(time.Second), "marketing"
 	_, err = g.Authorize(t.Context(), w.served("sms"), r)
-	refused(t, err, authz.NoPermit, "AZ-30: another purpose, another answer")
+	// AZ-30
+	refused(t, err, authz.NoPermit, "another purpose, another answer")
 
 	log := w.log()
 	require.Len(t, log, 2)
@@ -277,13 +326,15 @@ func TestTheDecisionIsOnRecordBeforeTheGrant(t *testing.T) {
 	require.Equal(t, "mia cust-42 true call-1 sim.change care", string(rec.Actor)+" "+string(rec.Subject)+map[bool]string{true: " true "}[rec.Proved]+string(rec.Interaction)+" "+rec.Action+" "+rec.Purpose)
 	require.Equal(t, "Line +15550100", rec.Resource)
 	require.Equal(t, []string{"actor/care", "subject/sms"}, rec.Policies)
-	require.Len(t, rec.Detail["actor_set"], 64, "S6: every decision names the digest of its set")
+	// S6
+	require.Len(t, rec.Detail["actor_set"], 64, "every decision names the digest of its set")
 	require.Len(t, rec.Detail["subject_set"], 64)
 	require.Equal(t, audit.Denied, log[1].Outcome)
 	require.Equal(t, []string{"subject/no-marketing"}, log[1].Policies)
 	require.Contains(t, log[1].Reason, "subject/no-marketing forbids")
 }
 
+// AU-07: no record, no sensitive action.
 func TestNoRecordNoGrant(t *testing.T) {
 	w := newWorld(t)
 	g := w.guard(permitAll, permitAll, nil)

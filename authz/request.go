@@ -72,11 +72,7 @@ func (r Request) malformed(actions Actions, host Schema) error {
 			need(!known || !given[name].IsSet() || a.Type.holds(given[name]), "%s[%q] to be a %s", what, name, a.Type)
 		}
 	}
-	params := map[string]Attribute{}
-	for name, t := range spec.Params {
-		params[name] = Attribute{Type: t}
-	}
-	values("Params", r.Params, params)
+	values("Params", r.Params, spec.params())
 	values("Environment", r.Environment, host.Environment)
 	values("Resource.Attributes", r.Resource.Attributes, host.Resources[spec.On])
 	if len(wrong) > 0 {

@@ -14,31 +14,43 @@ import (
 // those out: a rule about the customer then needs no scope.
 func schemaText(actions Actions, host Schema, methods []symbolon.Method, concerning func(Concern) bool) string {
 	var w schemaWriter
+	w.line("// When each method was last proved; one that was not is unset.")
+	w.line("type Times = {")
+	for _, m := range methods {
+		w.line("  %q: datetime,", string(m))
+	}
+	w.line("};")
+	w.line("type Interaction = { id: String, channel: String };")
+	w.line("type Subject = {")
+	w.line("  id: String, org: String, level: String,")
+	w.proofs()
+	w.fields("host", host.Subject)
+	w.line("};")
 	w.line("entity Role;")
 	w.line("entity Actor in [Role] {")
 	w.line("  id: String, kind: String, org: String, entitlements: Set<String>,")
-	w.proofs(methods)
-	w.host("host", host.Actor)
+	w.proofs()
+	w.fields("host", host.Actor)
 	w.line("};")
 
-	types := map[string]bool{} // whether a resource of the type has an account
+	account := map[string]bool{} // by type of resource: whether it has one
 	for _, a := range actions {
 		if concerning(a.Concern) {
-			types[a.On] = types[a.On] || a.Concern != OfNone
+			account[a.On] = account[a.On] || a.Concern != OfNone
 		}
 	}
-	for _, on := range slices.Sorted(maps.Keys(types)) {
+	for _, on := range slices.Sorted(maps.Keys(account)) {
 		w.line("entity %s {", on)
 		w.line("  id: String,")
-		if types[on] {
+		if account[on] {
 			w.line("  account: String,")
 		}
-		w.host("host", host.Resources[on])
+		w.fields("host", host.Resources[on])
 		w.line("};")
 	}
 	for _, name := range slices.Sorted(maps.Keys(actions)) {
 		if a := actions[name]; concerning(a.Concern) {
-			w.action(name, a, host, methods)
+			w.action(name, a, host.Environment)
 		}
 	}
 	return w.String()
@@ -48,45 +60,40 @@ type schemaWriter struct{ strings.Builder }
 
 func (w *schemaWriter) line(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 
-func (w *schemaWriter) action(name Action, a Spec, host Schema, methods []symbolon.Method) {
-	w.line("action %q appliesTo { principal: [Actor], resource: [%s], context: {", string(name), a.On)
-	w.line("  now: datetime, purpose: String,")
+func (w *schemaWriter) action(name Action, a Spec, env map[string]Attribute) {
+	w.line("action %q appliesTo { principal: Actor, resource: %s, context: {", string(name), a.On)
 	if a.Concern != OfNone {
-		w.line("  interaction: { id: String, channel: String },")
-		w.line("  subject: {")
-		w.line("  id: String, org: String, level: String,")
-		w.proofs(methods)
-		w.host("host", host.Subject)
-		w.line("  },")
+		w.line("  subject: Subject, interaction: Interaction,")
 	}
-	params := map[string]Attribute{}
-	for p, t := range a.Params {
-		params[p] = Attribute{Type: t}
-	}
-	w.host("params", params)
-	w.host("env", host.Environment)
+	w.line("  now: datetime, purpose: String,")
+	w.fields("params", a.params())
+	w.fields("env", env)
 	w.line("} };")
 }
 
 // proofs are the attributes by which a party's verification is read.
-func (w *schemaWriter) proofs(methods []symbolon.Method) {
-	w.line("  methods: Set<String>, classes: Set<String>, verifiedAt: datetime,")
-	w.line("  provedAt: {")
-	for _, m := range methods {
-		w.line("    %q: datetime,", string(m))
-	}
-	w.line("  },")
+func (w *schemaWriter) proofs() {
+	w.line("  methods: Set<String>, classes: Set<String>, verifiedAt: datetime, provedAt: Times,")
 }
 
-func (w *schemaWriter) host(namespace string, attrs map[string]Attribute) {
+func (w *schemaWriter) fields(namespace string, attrs map[string]Attribute) {
 	if len(attrs) == 0 {
 		return
 	}
-	w.line("  %s: {", namespace)
+	var list []string
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
-		w.line("    %q: %s,", name, attrs[name].Type)
+		list = append(list, fmt.Sprintf("%q: %s", name, attrs[name].Type))
 	}
-	w.line("  },")
+	w.line("  %s: { %s },", namespace, strings.Join(list, ", "))
+}
+
+// params are the parameters of an action in the form of attributes.
+func (s Spec) params() map[string]Attribute {
+	out := map[string]Attribute{}
+	for name, t := range s.Params {
+		out[name] = Attribute{Type: t}
+	}
+	return out
 }
 
 // methodsOf returns every method that a policy may name: those that this module

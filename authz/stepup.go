@@ -10,7 +10,7 @@ import (
 
 const (
 	maxFactors = 3   // nobody is asked for more at a time
-	maxTries   = 500 // all sets of up to 3 of 14 methods; more would let a deny cost more than a sign-in
+	maxTries   = 200 // all sets of up to 3 of 10 methods; more would let a deny cost more than a sign-in
 )
 
 // hidden is what must not shine through what is asked of a customer who has

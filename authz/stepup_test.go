@@ -75,10 +75,12 @@ func TestStepUp(t *testing.T) {
 		{because: "four factors are too many to ask for", actor: when(`principal.methods.contains("hwk")`), subject: when(`context.subject.methods.containsAll(["face", "pin", "sms"])`)},
 		{because: "the role is missing, and no proof gives a role", actor: `permit (principal in Role::"boss", action, resource);`, subject: mayAsk},
 		{because: "a forbid stays a forbid", actor: mayDo, subject: mayAsk + `forbid (principal, action, resource) when { context.purpose == "x" };`},
-		{because: "AN-62: nothing to prove again; it hangs on what is known of the customer", actor: mayDo, subject: when(`context.subject.level == "restricted"`), proved: []symbolon.Method{"sms", "face", "pin"}},
+		// AN-62
+		{because: "nothing to prove again; it hangs on what is known of the customer", actor: mayDo, subject: when(`context.subject.level == "restricted"`), proved: []symbolon.Method{"sms", "face", "pin"}},
 		{because: "a foreign account stays foreign", actor: mayDo, subject: when(`context.subject.methods.contains("face")`), proved: []symbolon.Method{"sms"}, request: foreign},
 		{because: "an ended call is not helped by proofs", actor: mayDo, subject: mayAsk, change: func(f *symbolon.Facts) { f.Limits = symbolon.Limits{} }},
-		{because: "S13: before the proof, nobody learns that the account is another's", actor: mayDo, subject: mayAsk, request: foreign, want: "subject:sms(sms)"},
+		// S13
+		{because: "before the proof, nobody learns that the account is another's", actor: mayDo, subject: mayAsk, request: foreign, want: "subject:sms(sms)"},
 		{because: "nor that the customer is the employee", actor: mayDo, subject: mayAsk, change: func(f *symbolon.Facts) { f.Claimed.Person = f.Actor.Person }, want: "subject:sms(sms)"},
 		{because: "nor what the contract lets them do", actor: mayDo, subject: when(`context.subject.level == "restricted" && context.subject.methods.contains("sms")`), want: "subject:sms(sms)"},
 	} {
@@ -97,7 +99,8 @@ func TestStepUp(t *testing.T) {
 		}
 		require.ErrorAs(t, err, &up, c.because)
 		require.Equal(t, c.want, text(up.Needs), c.because)
-		require.EqualError(t, err, authz.ErrDenied.Error(), "AZ-28: the text says nothing")
+		// AZ-28
+		require.EqualError(t, err, authz.ErrDenied.Error(), "the text says nothing")
 	}
 }
 

@@ -125,25 +125,30 @@ func TestAnswers(t *testing.T) {
 		header, body string
 	}{
 		{"both halves are there", "line.read", "proved", of(line, ""), nil, 200, "", "line.read on Line 1, mia for cust-42"},
-		{"AN-63: anonymous learns nothing, not even that a token was missing in form", "line.read", "", of(line, ""), nil, 401, "Bearer", `{"error":"unauthorized"}`},
+		// AN-63
+		{"anonymous learns nothing, not even that a token was missing in form", "line.read", "", of(line, ""), nil, 401, "Bearer", `{"error":"unauthorized"}`},
 		{"a token that is none", "line.read", "sesame", of(line, ""), nil, 401, `Bearer error="invalid_token"`, invalid},
 		{"a verifier that lets nobody in by mistake", "line.read", "nobody", of(line, ""), nil, 401, `Bearer error="invalid_token"`, invalid},
 		{
-			"AN-60, AN-61: the customer is weak, and the challenge names the customer", "line.read", "employee", of(line, "call-1"), nil, 401,
+			// AN-60, AN-61
+			"the customer is weak, and the challenge names the customer", "line.read", "employee", of(line, "call-1"), nil, 401,
 			`Bearer error="insufficient_user_authentication", acr_values="basic pin", party="subject"`,
 			`{"error":"insufficient_user_authentication","needs":[{"party":"subject","acr":"basic","amr":["face"]},{"party":"subject","acr":"p\"in","amr":["p\"in"]},{"party":"subject","acr":"basic","amr":["sms"]}]}`,
 		},
 		{
-			"AN-61: the employee is weak, and the challenge names the employee", "line.port", "proved", of(line, ""), nil, 401,
+			// AN-61
+			"the employee is weak, and the challenge names the employee", "line.port", "proved", of(line, ""), nil, 401,
 			`Bearer error="insufficient_user_authentication", acr_values="hwk", party="actor"`,
 			`{"error":"insufficient_user_authentication","needs":[{"party":"actor","acr":"hwk","amr":["hwk"]}]}`,
 		},
 		{
-			"AN-60: the proof is too old, and max_age says so", "line.port", "strong", of(line, ""), nil, 401,
+			// AN-60
+			"the proof is too old, and max_age says so", "line.port", "strong", of(line, ""), nil, 401,
 			`Bearer error="insufficient_user_authentication", acr_values="basic", max_age="0", party="subject"`,
 			`{"error":"insufficient_user_authentication","needs":[{"party":"subject","acr":"basic","amr":["sms"],"renew":true}]}`,
 		},
-		{"AZ-28: a policy forbids, and says no more", "line.sell", "proved", of(line, ""), nil, 403, "", denied},
+		// AZ-28
+		{"a policy forbids, and says no more", "line.sell", "proved", of(line, ""), nil, 403, "", denied},
 		{"another customer's line", "line.read", "proved", of(foreign, ""), nil, 403, "", denied},
 		{"a line that does not exist looks the same", "line.read", "proved", httpauth.Asked{}, symbolon.ErrNotFound, 403, "", denied},
 		{"an employee without a customer", "line.read", "employee", of(line, ""), nil, 403, "", denied},
@@ -160,6 +165,22 @@ func TestAnswers(t *testing.T) {
 		require.Equal(t, c.status, status, c.because)
 		require.Equal(t, c.header, header, c.because)
 		require.Equal(t, c.body, body, c.because)
+	}
+}
+
+func TestPrincipal(t *testing.T) {
+	_, auth := newDesk(t)
+	h := auth.Principal(func(w http.ResponseWriter, _ *http.Request, p symbolon.Principal) {
+		_, _ = io.WriteString(w, p.String())
+	})
+	for token, want := range map[string]string{"employee": "200 mia", "proved": "200 mia for cust-42", "nobody": `401 {"error":"invalid_token"}`, "": `401 {"error":"unauthorized"}`} {
+		r := httptest.NewRequest("GET", "/", nil)
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Equal(t, want, fmt.Sprint(w.Code, " ", strings.TrimSpace(w.Body.String())), token)
 	}
 }
 

@@ -68,10 +68,12 @@ func TestDecide(t *testing.T) {
 		allow         bool
 		voices        []Voice
 	}{
-		{because: "AZ-01: nobody permitted it", text: ``},
+		// AZ-01
+		{because: "nobody permitted it", text: ``},
 		{because: "a permit is enough", text: permitAll, allow: true, voices: []Voice{{Policy: "all"}}},
 		{
-			because: "AZ-02: a forbid beats any number of permits, and both are named",
+			// AZ-02
+			because: "a forbid beats any number of permits, and both are named",
 			text:    permitAll + `@id("p") permit (principal, action, resource is Line); @id("f") forbid (principal, action, resource is Line) when { resource.account == "acct-42" };`,
 			voices:  []Voice{{Policy: "all"}, {Policy: "f", Forbid: true}, {Policy: "p"}},
 		},
@@ -86,23 +88,27 @@ func TestDecide(t *testing.T) {
 			allow:   true, voices: []Voice{{Policy: "care"}},
 		},
 		{
-			because: "AZ-03: an error in a permit does not count, and is reported",
+			// AZ-03
+			because: "an error in a permit does not count, and is reported",
 			text:    `@id("p") permit (principal, action, resource) when { principal.host.risk + 9223372036854775807 > 0 };`,
 			voices:  []Voice{{Policy: "p", Err: "integer overflow while attempting to add `10` with `9223372036854775807`"}},
 		},
 		{
-			because: "AZ-03: an error in a forbid denies",
+			// AZ-03
+			because: "an error in a forbid denies",
 			text:    permitAll + `@id("f") forbid (principal, action, resource) when { principal.host.risk * 9223372036854775807 == 0 };`,
 			voices:  []Voice{{Policy: "all"}, {Policy: "f", Forbid: true, Err: "integer overflow while attempting to multiply `10` by `9223372036854775807`"}},
 		},
 		{
-			because: "AZ-03: unset is not zero; the risk of nobody is not below 60",
+			// AZ-03
+			because: "unset is not zero; the risk of nobody is not below 60",
 			text:    `@id("p") permit (principal, action, resource) when { principal.host.risk < 60 };`,
 			unset:   []string{"principal.host.risk"},
 			voices:  []Voice{{Policy: "p", Unset: "principal.host.risk"}},
 		},
 		{
-			because: "AZ-03: a forbid that reads an unset attribute denies, though its condition is false for every value",
+			// AZ-03
+			because: "a forbid that reads an unset attribute denies, though its condition is false for every value",
 			text:    permitAll + `@id("f") forbid (principal, action, resource) when { principal.host.risk != principal.host.risk };`,
 			unset:   []string{"principal.host.risk"},
 			voices:  []Voice{{Policy: "all"}, {Policy: "f", Forbid: true, Unset: "principal.host.risk"}},
@@ -159,8 +165,10 @@ func TestDetermining(t *testing.T) {
 	require.Equal(t, []string{"a"}, r.Determining(), "a silenced permit settles nothing")
 	r.Voices = append(r.Voices, Voice{Policy: "c", Forbid: true, Err: "overflow"})
 	require.Equal(t, []string{"c"}, r.Determining(), "a forbid settles it, even one that failed")
-	require.True(t, r.Voices[2].Counts(), "AZ-03: it takes part in the decision")
-	require.False(t, r.Voices[1].Counts(), "AZ-03: the silenced permit does not")
+	// AZ-03
+	require.True(t, r.Voices[2].Counts(), "it takes part in the decision")
+	// AZ-03
+	require.False(t, r.Voices[1].Counts(), "the silenced permit does not")
 }
 
 // Random policies: every operator that can turn knowledge around, over every
