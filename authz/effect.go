@@ -85,8 +85,8 @@ func (g *Guard) refuse(ctx context.Context, gr *granted, why Reason) error {
 	return &DeniedError{Reason: why}
 }
 
-func (g *Guard) begin(ctx context.Context, gr *granted) error {
-	m, f := gr.matter, gr.matter.facts
+// stillThere asks anew, and nothing that was kept, whether both parties are.
+func (g *Guard) stillThere(ctx context.Context, f symbolon.Facts) error {
 	if dead, err := g.dead(ctx, f.Stamps); err != nil {
 		return err
 	} else if dead {
@@ -98,7 +98,14 @@ func (g *Guard) begin(ctx context.Context, gr *granted) error {
 	case err != nil:
 		return unavailable(err)
 	}
+	return nil
+}
 
+func (g *Guard) begin(ctx context.Context, gr *granted) error {
+	m := gr.matter
+	if err := g.stillThere(ctx, m.facts); err != nil {
+		return err
+	}
 	by, err := table.NewID(g.parts.Rand, "b-")
 	if err != nil {
 		return unavailable(err)
@@ -119,7 +126,7 @@ func (g *Guard) begin(ctx context.Context, gr *granted) error {
 		if !tx.Now().Before(gr.until) {
 			return &DeniedError{Reason: GrantExpired}
 		}
-		switch err := live(tx.View, f.Stamps); {
+		switch err := live(tx.View, m.facts.Stamps); {
 		case errors.Is(err, stamp.ErrDead):
 			return &DeniedError{Reason: NotLive}
 		case err != nil:
