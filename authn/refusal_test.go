@@ -421,3 +421,25 @@ func TestAuthntestMakesALivePrincipal(t *testing.T) {
 	require.NoError(t, d.actors.Touch(t.Context(), p))
 	require.NoError(t, d.actors.SignOut(t.Context(), p))
 }
+
+// AZ-09, S20: two tenants in one store have the same ids and never meet.
+func TestTenantsInOneStore(t *testing.T) {
+	store := memory.New()
+	var desks []*authn.Actors
+	for _, tenant := range []string{"acme", "acme/00", "acme%2f00"} {
+		r, err := symbolon.NewRealm(symbolon.RealmConfig{Tenant: tenant, Store: store, Secret: testSecret(t), Actors: people, Subjects: customers}, nil)
+		require.NoError(t, err)
+		a, err := authn.NewActors(r, &authn.ActorsOptions{Hasher: testHasher(t)})
+		require.NoError(t, err)
+		require.NoError(t, a.AsHost("test").SetPassword(t.Context(), "mia", right+" of "+tenant))
+		desks = append(desks, a)
+	}
+	key, err := desks[0].AsHost("test").NewKey(t.Context(), "pbx")
+	require.NoError(t, err)
+	for i, a := range desks {
+		_, err := a.SignIn(t.Context(), "mia", right+" of acme")
+		require.Equal(t, i == 0, err == nil, "a password of another tenant")
+		_, err = a.SignInKey(t.Context(), key)
+		require.Equal(t, i == 0, err == nil, "a key of another tenant")
+	}
+}

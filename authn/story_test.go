@@ -163,7 +163,7 @@ func (d *desk) events(q audit.Query) []string {
 	return s
 }
 
-// AN-03, AN-20, AU-01, SE-14: from the sign-in to the end of the call.
+// AN-03, AN-04, AN-20, AU-01, SE-14: from the sign-in to the end of the call.
 func TestACallFromRingToHangUp(t *testing.T) {
 	d := newDesk(t, memory.New())
 	call, claim := d.claim("call-1")

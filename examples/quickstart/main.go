@@ -15,9 +15,11 @@ import (
 	"github.com/symbolon-auth/symbolon/token"
 )
 
-func main() {
-	secret := newSecret()
+// secret is drawn anew at each start. A real host keeps one, apart from its
+// database, or no sign-in would outlive a restart.
+var secret = newSecret()
 
+func main() {
 	const pw = "correct horse battery staple"
 	mayDo := authz.PolicyText(`permit (principal in Role::"care", action == Action::"sim.change", resource is Line);`)
 	mayAsk := authz.PolicyText(`permit (principal, action, resource) when { context.subject.methods.contains("sms") };`)
@@ -46,7 +48,6 @@ func main() {
 	fmt.Println(grant.Principal()) // mia for cust-42
 }
 
-// newSecret draws a root key. A real host keeps one, apart from its database.
 func newSecret() symbolon.Secret {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
