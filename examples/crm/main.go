@@ -17,10 +17,11 @@
 //	records.go    one customer's record: masked while claimed, whole once proved
 //	simchange.go  a sensitive change: decided first, done once
 //	office.go     what concerns no customer: unlock a colleague, read the audit
+//	upkeep.go     what runs beside the requests
 //	answer.go     bodies in, answers out
 //	directory.go  the host's own people and customers, behind two small interfaces
 //	keys.go       secrets that outlive the process
-//	walk.go       the story, told by an HTTP client
+//	walk.go       the story, told by an HTTP client (client.go, walker.go)
 //
 // To try it by hand, start the server and, in a second terminal, be the telephone
 // exchange, which rings and stays on the line:
@@ -89,7 +90,7 @@ func run(ctx context.Context, args []string) error {
 	if *demo != "" {
 		data = os.DirFS(*demo)
 	}
-	s, err := open(ctx, Config{DB: file, Demo: data, Console: os.Stdout})
+	s, err := open(ctx, config{DB: file, Demo: data, Console: os.Stdout})
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,8 @@ import (
 	"github.com/symbolon-auth/symbolon/token"
 )
 
-// Config is what a server needs, and what it may be told.
-type Config struct {
+// config is what a server needs, and what it may be told.
+type config struct {
 	DB      string        // path of the SQLite file
 	Console io.Writer     // where codes and demo passwords are printed
 	Demo    fs.FS         // employees.json and customers.json; the embedded ones if nil
@@ -53,7 +53,7 @@ type server struct {
 
 // open reads the host's data, opens the database with its keys, and makes the
 // engines. At the first start it also hands out passwords and a service key.
-func open(ctx context.Context, c Config) (_ *server, err error) {
+func open(ctx context.Context, c config) (_ *server, err error) {
 	if c.Demo == nil {
 		c.Demo = demoData()
 	}
@@ -108,7 +108,7 @@ func openDB(file string) (*sql.DB, error) {
 
 // makeEngines names tenant, store, secret and directories once, in a Realm, and
 // makes of it every engine, in the order in which one needs the other.
-func (s *server) makeEngines(c Config, people *employees, k keys) error {
+func (s *server) makeEngines(c config, people *employees, k keys) error {
 	secret, err := k.secret()
 	if err != nil {
 		return err
@@ -151,7 +151,7 @@ func (s *server) makeEngines(c Config, people *employees, k keys) error {
 // provision is the first start: every employee of the demo gets the password
 // that stands in the data, and the exchange a key. The key is written last, so
 // that a first start that broke off is begun again.
-func (s *server) provision(ctx context.Context, c Config, people *employees, k keys) error {
+func (s *server) provision(ctx context.Context, c config, people *employees, k keys) error {
 	host := s.actors.AsHost("first start with demo data")
 	for _, e := range people.all {
 		if e.Login == "" {
@@ -212,7 +212,7 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
-	background.Go(func() { _ = s.subjects.Run(ctx) }) // sends again what could not be sent; ends with ctx
+	background.Go(func() { s.upkeep(ctx) })
 	background.Go(func() {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -17,7 +17,8 @@ import (
 	"github.com/symbolon-auth/symbolon/authn"
 )
 
-// The whole story, over HTTP, with a restart in it.
+// AN-60, AU-01, LK-08, LK-17, SE-07, SE-14, TK-39: the whole story, over HTTP,
+// with a restart in it.
 func TestWalk(t *testing.T) {
 	require.NoError(t, walk(t.Context(), t.Output()))
 }
@@ -50,7 +51,7 @@ func TestWalkStopsAtTheFirstDeviation(t *testing.T) {
 func desk(t *testing.T) (client, string) {
 	t.Helper()
 	sender := authn.SenderFunc(func(context.Context, authn.Message) error { return nil })
-	s, err := open(t.Context(), Config{DB: filepath.Join(t.TempDir(), "crm.db"), Console: io.Discard, Sender: sender})
+	s, err := open(t.Context(), config{DB: filepath.Join(t.TempDir(), "crm.db"), Console: io.Discard, Sender: sender})
 	require.NoError(t, err)
 	web := httptest.NewServer(s.routes())
 	t.Cleanup(func() { web.Close(); require.NoError(t, s.close()) })
@@ -75,7 +76,8 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"a route that is none", 404, has{"not_found"}, request{"GET", "/customer/cust-42", mia, "", nil}},
 		{"a method that the route has not", 404, nil, request{"PUT", "/customers/cust-42", mia, "", nil}},
-		{"nobody", 401, has{"Bearer"}, request{"GET", "/customers/cust-42", "", "", nil}},
+		// AN-63: whoever is nobody learns nothing of what would be needed.
+		{"nobody", 401, has{"Bearer", not("acr_values")}, request{"GET", "/customers/cust-42", "", "", nil}},
 		{"garbage for a token", 401, has{`error="invalid_token"`, not("garbage")}, request{"GET", "/customers/cust-42", "garbage", "", nil}},
 		{"a token cut short", 401, has{`error="invalid_token"`}, request{"GET", "/customers/cust-42", mia[:len(mia)-1], "", nil}},
 		{"a token for a service key", 401, nil, request{"POST", "/calls", mia, "", object{"id": "x"}}},
