@@ -99,6 +99,20 @@ func TestZeroHashMatchesNothing(t *testing.T) {
 	require.True(t, Hash{}.IsZero())
 }
 
+func TestEveryByteOfTheTagCounts(t *testing.T) {
+	s := slot(t, hasher(t, Options{}))
+	hash, err := s.Hash("x")
+	require.NoError(t, err)
+	is := hash.open()
+	for i := range is.tag {
+		tag := slices.Clone(is.tag)
+		tag[i] ^= 1
+		forged, err := ParseHash(encode(is.cost, is.salt, tag))
+		require.NoError(t, err)
+		require.False(t, s.Verify(forged, "x"), "byte %d", i)
+	}
+}
+
 // PW-16: an account without a password, one that cannot be read, and no account cost what a wrong password costs.
 func TestEveryPathCostsOneHash(t *testing.T) {
 	h, err := NewHasher(nil)
@@ -250,12 +264,13 @@ func TestAcquireEndsWithItsContext(t *testing.T) {
 		_, err = h.Acquire(ctx)
 		require.ErrorIs(t, err, ErrBusy)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Len(t, h.line, 1, "the place in the queue was given back")
 
 		first.Release()
 		_, err = h.Acquire(ctx)
 		require.ErrorIs(t, err, ErrBusy, "an ended context takes no slot, even a free one")
 		second, err := h.Acquire(t.Context())
-		require.NoError(t, err, "the place in the queue was given back")
+		require.NoError(t, err)
 		second.Release()
 	})
 }

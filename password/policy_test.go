@@ -56,6 +56,12 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+// PW-17: an overlong password is not even normalized.
+func TestCheckDoesNoWorkForAnOverlongPassword(t *testing.T) {
+	long := strings.Repeat("e\u0301", 1<<20)
+	require.Less(t, allocated(func() { require.Error(t, Policy{}.Check(long)) }), uint64(64<<10))
+}
+
 func TestViolationsTellAll(t *testing.T) {
 	err := error(Violations{{RuleMinLength, "use at least 8 characters"}, {RuleEncoding, "use UTF-8"}})
 	require.EqualError(t, err, "password: use at least 8 characters; use UTF-8")
