@@ -70,8 +70,10 @@ func NewActors(r *symbolon.Realm, opts *ActorsOptions) (*Actors, error) {
 	need(r != nil, "a Realm")
 	need(o.Absolute > 0 && o.Absolute <= maxAbsolute, "Absolute of at most 30 days")
 	need(o.Idle > 0 && o.Idle <= o.Absolute, "Idle of at most Absolute")
-	if err := o.Lockout.Validate(); err != nil {
-		need(false, err.Error())
+	for _, err := range []error{o.Lockout.Validate(), o.Rules.Validate()} {
+		if err != nil {
+			need(false, err.Error())
+		}
 	}
 	if o.Hasher == nil {
 		h, err := password.NewHasher(nil)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/symbolon-auth/symbolon"
@@ -28,7 +29,7 @@ type granted struct {
 }
 
 func (g *Guard) grant(m matter, d Decision) Grant {
-	m.request.Resource = m.request.Resource.clone()
+	m.request.Resource, m.request.Params = m.request.Resource.clone(), maps.Clone(m.request.Params)
 	return Grant{&granted{guard: g, id: d.ID, matter: m, params: m.request.Params.digest(), until: m.now.Add(grantLife)}}
 }
 
@@ -47,6 +48,9 @@ func (g Grant) Action() Action { return g.get().matter.request.Action }
 
 // Resource returns on what it was allowed: what business code acts on.
 func (g Grant) Resource() Resource { return g.get().matter.request.Resource.clone() }
+
+// Params returns with which parameters it was allowed.
+func (g Grant) Params() Params { return maps.Clone(g.get().matter.request.Params) }
 
 // Decision returns the id by which the audit ties together what was decided and
 // what was done.

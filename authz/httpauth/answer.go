@@ -13,8 +13,9 @@ import (
 
 // answer is the body of every refusal.
 type answer struct {
-	Error string `json:"error"`
-	Needs []need `json:"needs,omitempty"`
+	Error       string `json:"error"`
+	Description string `json:"error_description,omitempty"`
+	Needs       []need `json:"needs,omitempty"`
 }
 
 // need is one way for one party to be let through.
@@ -31,6 +32,7 @@ type need struct {
 func Refuse(w http.ResponseWriter, err error) {
 	var up *authz.StepUpError
 	var denied *authz.DeniedError
+	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &up):
 		stepUp(w, up)
@@ -41,11 +43,24 @@ func Refuse(w http.ResponseWriter, err error) {
 		unauthorized(w, true)
 	case errors.Is(err, symbolon.ErrRefused), errors.Is(err, symbolon.ErrNotFound):
 		write(w, http.StatusForbidden, answer{Error: "access_denied"})
-	case errors.Is(err, symbolon.ErrInvalid):
-		write(w, http.StatusBadRequest, answer{Error: "invalid_request"})
+	case errors.As(err, &large):
+		write(w, http.StatusRequestEntityTooLarge, answer{Error: "invalid_request", Description: large.Error()})
+	case errors.Is(err, symbolon.ErrInvalid): // its text names the caller's own field, and was written for them
+		write(w, http.StatusBadRequest, answer{Error: "invalid_request", Description: err.Error()})
 	default:
 		write(w, http.StatusInternalServerError, answer{Error: "server_error"})
 	}
+}
+
+// known reports whether Refuse can tell the caller what an error means.
+func known(err error) bool {
+	var large *http.MaxBytesError
+	for _, class := range []error{symbolon.ErrRefused, symbolon.ErrNotFound, symbolon.ErrInvalid, symbolon.ErrUnavailable} {
+		if errors.Is(err, class) {
+			return true
+		}
+	}
+	return errors.As(err, &large)
 }
 
 // over reports whether the token itself has come to its end.

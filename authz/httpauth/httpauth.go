@@ -35,11 +35,17 @@ type Auth struct {
 	verify Verifier
 	guard  *authz.Guard
 	join   Joiner
+	failed func(*http.Request, error)
 }
 
 // Options is what an Auth may be told. Nil means the defaults.
 type Options struct {
 	Join Joiner // for requests that name an interaction; without it they are refused
+
+	// Failed is told why a request could not be answered: a store or a directory
+	// that is down, an error of the host's own. The caller is not told. Nil tells
+	// nobody.
+	Failed func(*http.Request, error)
 }
 
 // New returns an Auth. The error wraps symbolon.ErrInvalid and names everything
@@ -59,7 +65,18 @@ func New(v Verifier, g *authz.Guard, opts *Options) (*Auth, error) {
 	if missing != nil {
 		return nil, fmt.Errorf("httpauth: %w: New needs %s", symbolon.ErrInvalid, strings.Join(missing, "; "))
 	}
-	return &Auth{verify: v, guard: g, join: o.Join}, nil
+	if o.Failed == nil {
+		o.Failed = func(*http.Request, error) {}
+	}
+	return &Auth{verify: v, guard: g, join: o.Join, failed: o.Failed}, nil
+}
+
+// refuse answers, and tells the host what it cannot see from the answer.
+func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, symbolon.ErrUnavailable) || !known(err) {
+		a.failed(r, err)
+	}
+	Refuse(w, err)
 }
 
 // Asked is what a request asks for, beside the action.
@@ -85,19 +102,19 @@ func (a *Auth) Grant(action authz.Action, what func(*http.Request) (Asked, error
 	return a.Principal(func(w http.ResponseWriter, r *http.Request, p symbolon.Principal) {
 		asked, err := what(r)
 		if err != nil {
-			Refuse(w, err)
+			a.refuse(w, r, err)
 			return
 		}
 		p, err = a.joined(r.Context(), p, asked.Interaction)
 		if err != nil {
-			Refuse(w, err)
+			a.refuse(w, r, err)
 			return
 		}
 		grant, err := a.guard.Authorize(r.Context(), p, authz.Request{
 			Action: action, Resource: asked.Resource, Params: asked.Params, Environment: asked.Environment, Purpose: asked.Purpose,
 		})
 		if err != nil {
-			Refuse(w, err)
+			a.refuse(w, r, err)
 			return
 		}
 		then(w, r, grant)
@@ -111,7 +128,7 @@ func (a *Auth) Principal(then func(http.ResponseWriter, *http.Request, symbolon.
 		p, err := a.verify.VerifyRequest(r)
 		switch {
 		case errors.Is(err, symbolon.ErrUnavailable):
-			Refuse(w, err)
+			a.refuse(w, r, err)
 		case err != nil || p.IsZero(): // a Verifier that returns nobody has let nobody in
 			unauthorized(w, len(r.Header.Values("Authorization")) > 0)
 		default:

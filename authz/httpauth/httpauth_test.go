@@ -16,6 +16,7 @@ import (
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/authn/authntest"
 	"github.com/symbolon-auth/symbolon/authz"
+	"github.com/symbolon-auth/symbolon/authz/authztest"
 	"github.com/symbolon-auth/symbolon/authz/httpauth"
 	"github.com/symbolon-auth/symbolon/storage/memory"
 )
@@ -155,8 +156,8 @@ func TestAnswers(t *testing.T) {
 		{"a claimed customer is joined by the interaction", "line.peek", "employee", of(line, "call-1"), nil, 200, "", "line.peek on Line 1, mia with cust-42, not proved"},
 		{"an interaction of somebody else", "line.peek", "employee", of(line, "call-2"), nil, 403, "", denied},
 		{"a token from another interaction than the request says", "line.read", "proved", of(line, "call-1"), nil, 403, "", denied},
-		{"a request that makes no sense", "line.read", "proved", httpauth.Asked{}, fmt.Errorf("id: %w", symbolon.ErrInvalid), 400, "", `{"error":"invalid_request"}`},
-		{"or none that was declared", "line.read", "proved", of(authz.Resource{Type: "Desk", ID: "1"}, ""), nil, 400, "", `{"error":"invalid_request"}`},
+		{"a request that makes no sense", "line.read", "proved", httpauth.Asked{}, fmt.Errorf("id: %w", symbolon.ErrInvalid), 400, "", `{"error":"invalid_request","error_description":"id: invalid input"}`},
+		{"a body beyond the host's bound", "line.read", "proved", httpauth.Asked{}, &http.MaxBytesError{Limit: 10}, 413, "", `{"error":"invalid_request","error_description":"http: request body too large"}`},
 		{"the host's data base is away", "line.read", "proved", httpauth.Asked{}, symbolon.ErrUnavailable, 503, "", `{"error":"temporarily_unavailable"}`},
 		{"the host's own error shows nothing of itself", "line.read", "proved", httpauth.Asked{}, errors.New("pq: password is 1234"), 500, "", `{"error":"server_error"}`},
 	} {
@@ -165,6 +166,32 @@ func TestAnswers(t *testing.T) {
 		require.Equal(t, c.status, status, c.because)
 		require.Equal(t, c.header, header, c.because)
 		require.Equal(t, c.body, body, c.because)
+	}
+}
+
+// The host is told what the caller is not, and only then.
+func TestFailed(t *testing.T) {
+	line := httpauth.Asked{Resource: authz.Resource{Type: "Line", ID: "1", Account: "acct-42"}}
+	for _, c := range []struct {
+		because string
+		token   string
+		asked   httpauth.Asked
+		err     error
+		told    string
+	}{
+		{"allowed", "proved", line, nil, ""},
+		{"a refusal is in the audit", "proved", httpauth.Asked{Resource: authz.Resource{Type: "Line", ID: "1", Account: "acct-7"}}, nil, ""},
+		{"bad input is the caller's own", "proved", line, symbolon.ErrInvalid, ""},
+		{"an outage", "proved", line, symbolon.ErrUnavailable, "temporarily unavailable"},
+		{"an error of the host's own", "proved", line, errors.New("no such column"), "no such column"},
+	} {
+		d, _ := newDesk(t)
+		told := ""
+		auth, err := httpauth.New(d, authztest.PermitAll(t, d.realm, authz.Actions{"line.read": {On: "Line"}}),
+			&httpauth.Options{Failed: func(_ *http.Request, err error) { told = err.Error() }})
+		require.NoError(t, err)
+		serve(auth, "line.read", c.token, c.asked, c.err)
+		require.Equal(t, c.told, told, c.because)
 	}
 }
 
