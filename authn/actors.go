@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -39,6 +40,7 @@ type core struct {
 type ActorsOptions struct {
 	Idle     time.Duration    // a session ends when nothing was heard for so long; 15 minutes by default
 	Absolute time.Duration    // and when it is this old; 12 hours by default
+	Sessions int              // that an employee may have at a time; the oldest ends for a new one; 64 by default and at most
 	Lockout  lockout.Policy   // five failures in 15 minutes lock for 30 by default
 	Rules    password.Policy  // for new passwords
 	Hasher   *password.Hasher // Argon2id by default; share one between engines to share its bound on memory
@@ -48,6 +50,7 @@ const (
 	defaultIdle     = 15 * time.Minute
 	defaultAbsolute = 12 * time.Hour
 	maxAbsolute     = 30 * 24 * time.Hour // NIST SP 800-63B-4 2.1.3
+	maxSessions     = 64                  // they lie in one record
 	maxLogin        = 255                 // bytes
 	phantomBytes    = 2                   // 65,536 lock records that unknown logins share
 )
@@ -65,11 +68,13 @@ func NewActors(r *symbolon.Realm, opts *ActorsOptions) (*Actors, error) {
 			wrong = append(wrong, what)
 		}
 	}
-	o.Idle = orDefault(o.Idle, defaultIdle)
-	o.Absolute = orDefault(o.Absolute, defaultAbsolute)
+	o.Idle = cmp.Or(o.Idle, defaultIdle)
+	o.Absolute = cmp.Or(o.Absolute, defaultAbsolute)
 	need(r != nil, "a Realm")
 	need(o.Absolute > 0 && o.Absolute <= maxAbsolute, "Absolute of at most 30 days")
 	need(o.Idle > 0 && o.Idle <= o.Absolute, "Idle of at most Absolute")
+	o.Sessions = cmp.Or(o.Sessions, maxSessions)
+	need(o.Sessions > 0 && o.Sessions <= maxSessions, "Sessions of 1 to 64")
 	for _, err := range []error{o.Lockout.Validate(), o.Rules.Validate()} {
 		if err != nil {
 			need(false, err.Error())
@@ -91,13 +96,6 @@ func NewActors(r *symbolon.Realm, opts *ActorsOptions) (*Actors, error) {
 		core: &core{r, p, space, attempt.New(space, p.Rand)}, opt: o,
 		logins: mac(p.Derive("login")), keys: mac(p.Derive("actor key")),
 	}, nil
-}
-
-func orDefault(d, def time.Duration) time.Duration {
-	if d == 0 {
-		return def
-	}
-	return d
 }
 
 // String names the realm.
@@ -212,7 +210,7 @@ func (a *Actors) newSignIn(acc account, pw string) (*signIn, error) {
 	counterID := "unknown-login-" + acc.shard.String()
 	s.counter = audit.CounterName(a.parts.Now(), counterID)
 	s.Try = attempt.Try{
-		Shard: acc.shard, Lock: acc.lock(), Secret: acc.secret(), With: []string{stampName, s.counter},
+		Shard: acc.shard, Lock: acc.lock(), Secret: acc.secret(), With: []string{stampName, acc.name("sessions"), s.counter},
 		Policy: a.opt.Lockout, Unbound: true,
 		Acquire: func(ctx context.Context) (attempt.Checker, error) {
 			slot, err := a.opt.Hasher.Acquire(ctx)

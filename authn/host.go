@@ -115,6 +115,14 @@ func (h Host) RevokeKey(ctx context.Context, k Key) error {
 	}, false)
 }
 
+// EndSessions ends every session and token of an actor at once, and whatever came
+// in by their keys until now: after a dismissal, or a loss (SE-08, SE-09).
+func (h Host) EndSessions(ctx context.Context, id symbolon.ActorID) error {
+	return h.provision(ctx, id, "sessions.ended", func(actor symbolon.Actor) ([]string, func(*table.Tx) error) {
+		return nil, func(*table.Tx) error { return nil }
+	}, true)
+}
+
 // provision commits a change to an actor's credentials with its audit record.
 // With end, the actor's epoch moves, which ends everything that came from the
 // former credentials (SE-08).

@@ -90,3 +90,33 @@ func TestOneCallManyOpens(t *testing.T) {
 		require.Equal(t, ids[0], id)
 	}
 }
+
+// SE-13: of many sign-ins at once no more than the limit stay open, and those are the newest.
+func TestSessionLimit(t *testing.T) {
+	d := newDesk(t, memory.New())
+	var err error
+	d.actors, err = authn.NewActors(d.realm, &authn.ActorsOptions{Hasher: testHasher(t), Sessions: 3})
+	require.NoError(t, err)
+	live := func(all []symbolon.Principal) (n int) {
+		for _, p := range all {
+			if d.actors.Touch(t.Context(), p) == nil {
+				n++
+			}
+		}
+		return n
+	}
+	all := make([]symbolon.Principal, 20)
+	var wg sync.WaitGroup
+	for i := range all {
+		wg.Go(func() { all[i] = d.signIn("mia", right) })
+	}
+	wg.Wait()
+	require.Equal(t, 3, live(all))
+	refused(t, d.actors.Touch(t.Context(), d.mia), authn.ReasonOver, "the one from before")
+
+	first, second := d.signIn("mia", right), d.signIn("mia", right)
+	require.NoError(t, d.actors.SignOut(t.Context(), second))
+	third := d.signIn("mia", right)
+	require.NoError(t, d.actors.Touch(t.Context(), first), "a session that was signed out takes no place")
+	require.NoError(t, d.actors.Touch(t.Context(), third))
+}

@@ -2,6 +2,8 @@ package authn
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/symbolon-auth/symbolon"
@@ -19,16 +21,60 @@ type session struct {
 	End    time.Time `json:"end"` // however active it is
 }
 
-func (a *Actors) expiry(s session) time.Time {
-	idle := s.Seen.Add(a.opt.Idle)
-	if idle.Before(s.End) {
-		return idle
-	}
-	return s.End
+func (a *Actors) expiry(s session) time.Time { return earlier(s.Seen.Add(a.opt.Idle), s.End) }
+
+// sessions is the one record of an actor that knows all of their sessions. Every
+// change of one rewrites it, so that of many sign-ins at once no more than the
+// limit stay open: counting rows would let all of them through.
+type sessions struct {
+	Open []openedSession `json:"open,omitempty"` // oldest first
 }
+
+type openedSession struct {
+	ID      string    `json:"id"`
+	Expires time.Time `json:"expires"`
+}
+
+// without returns the sessions that are live at now, but for one.
+func (s sessions) without(id string, now time.Time) sessions {
+	return sessions{slices.DeleteFunc(slices.Clone(s.Open), func(o openedSession) bool {
+		return o.ID == id || !now.Before(o.Expires)
+	})}
+}
+
+// with returns the live sessions and one more, or with a new end.
+func (s sessions) with(id string, expires, now time.Time) sessions {
+	for i, o := range s.Open {
+		if o.ID == id {
+			s = sessions{slices.Clone(s.Open)}
+			s.Open[i].Expires = expires
+			return s.without("", now)
+		}
+	}
+	s = s.without("", now)
+	s.Open = append(s.Open, openedSession{id, expires})
+	return s
+}
+
+func (s sessions) put(tx *table.Tx, name string) error {
+	var last time.Time
+	for _, o := range s.Open {
+		if o.Expires.After(last) {
+			last = o.Expires
+		}
+	}
+	if last.IsZero() {
+		tx.Delete(name)
+		return nil
+	}
+	return table.Put(tx, name, s, last)
+}
+
+func sessionsName(actor string) string { return table.Name("actor", actor, "sessions") }
 
 // openSession adds a new session to a sign-in and returns the facts of its
 // Principal. The id is new each time, so that no session can be fixed (SE-02).
+// Whoever has as many as they may loses the oldest (SE-13).
 func (a *Actors) openSession(tx *table.Tx, actor symbolon.Actor, epoch uint64, id string) (symbolon.Facts, error) {
 	now := tx.Now().Truncate(time.Second)
 	s := session{Opened: now, Seen: now, End: now.Add(a.opt.Absolute)}
@@ -38,6 +84,19 @@ func (a *Actors) openSession(tx *table.Tx, actor symbolon.Actor, epoch uint64, i
 		return symbolon.Facts{}, err
 	}
 	tx.Add(op)
+	index := sessionsName(string(actor.ID))
+	all, _, err := table.Get[sessions](tx.View, index)
+	if err != nil {
+		return symbolon.Facts{}, err
+	}
+	all = all.with(id, a.expiry(s), tx.Now())
+	for len(all.Open) > a.opt.Sessions {
+		tx.Remove(stamp.SessionName(string(actor.ID), "s/"+all.Open[0].ID))
+		all.Open = all.Open[1:]
+	}
+	if err := all.put(tx, index); err != nil {
+		return symbolon.Facts{}, err
+	}
 	return symbolon.Facts{
 		Actor:      actor,
 		ActorProof: symbolon.Verification{}.With(symbolon.Proof{Method: symbolon.MethodPassword, At: now}),
@@ -55,7 +114,8 @@ func (a *Actors) Touch(ctx context.Context, p symbolon.Principal) error {
 		return failed(err)
 	}
 	shard, names := stamp.Actor(f.Stamps)
-	_, err = a.space.Update(ctx, shard, names, func(tx *table.Tx) error {
+	index := sessionsName(f.Stamps.Actor)
+	_, err = a.space.Update(ctx, shard, append(names, index), func(tx *table.Tx) error {
 		if err := stamp.ActorLive(tx.View, f.Stamps); err != nil {
 			return err
 		}
@@ -68,7 +128,14 @@ func (a *Actors) Touch(ctx context.Context, p symbolon.Principal) error {
 			return nil
 		}
 		s.Seen = now
-		return table.Put(tx, names[1], s, a.expiry(s))
+		if err := table.Put(tx, names[1], s, a.expiry(s)); err != nil {
+			return err
+		}
+		all, _, err := table.Get[sessions](tx.View, index)
+		if err != nil {
+			return err
+		}
+		return all.with(sessionID(f.Stamps), a.expiry(s), tx.Now()).put(tx, index)
 	})
 	return failed(err)
 }
@@ -85,18 +152,28 @@ func (a *Actors) SignOut(ctx context.Context, p symbolon.Principal) error {
 		return failed(err)
 	}
 	shard, names := stamp.Actor(f.Stamps)
-	_, err = a.space.Update(ctx, shard, names, func(tx *table.Tx) error {
+	index := sessionsName(f.Stamps.Actor)
+	_, err = a.space.Update(ctx, shard, append(names, index), func(tx *table.Tx) error {
 		s, ok, err := table.Get[session](tx.View, names[1])
 		if !ok || err == nil && s.End.IsZero() { // gone already, or a key, which only the host revokes
 			return err
 		}
 		tx.Delete(names[1]) // a record that cannot be read is deleted too
+		all, _, err := table.Get[sessions](tx.View, index)
+		if err != nil {
+			return err
+		}
+		if err := all.without(sessionID(f.Stamps), tx.Now()).put(tx, index); err != nil {
+			return err
+		}
 		rec := audit.About(p)
 		rec.ID, rec.Event, rec.Outcome = id, "signout", audit.Succeeded
 		return rec.Add(tx)
 	})
 	return failed(err)
 }
+
+func sessionID(st seal.Stamps) string { return strings.TrimPrefix(st.Session, "s/") }
 
 // live returns the facts of a Principal of this realm that is live right now.
 func (c *core) live(ctx context.Context, p symbolon.Principal) (symbolon.Facts, error) {

@@ -264,6 +264,7 @@ func TestWhatEndsASession(t *testing.T) {
 		end  func(*desk) error
 	}{
 		{"sign-out", func(d *desk) error { return d.actors.SignOut(d.t.Context(), d.mia) }},
+		{"the host", func(d *desk) error { return d.actors.AsHost("lost her badge").EndSessions(d.t.Context(), "mia") }},
 		{"a new password", func(d *desk) error {
 			return d.actors.AsHost("reset").SetPassword(d.t.Context(), "mia", right+" anew")
 		}},

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -52,13 +53,11 @@ func NewSubjects(a *Actors, send Sender, opts *SubjectsOptions) (*Subjects, erro
 			wrong = append(wrong, what)
 		}
 	}
-	o.Lease = orDefault(o.Lease, maxLease)
-	o.Longest = orDefault(o.Longest, 4*time.Hour)
-	o.Proof = orDefault(o.Proof, time.Hour)
-	o.CodeLife = orDefault(o.CodeLife, 5*time.Minute)
-	if o.MaxCodes == 0 {
-		o.MaxCodes = 5
-	}
+	o.Lease = cmp.Or(o.Lease, maxLease)
+	o.Longest = cmp.Or(o.Longest, 4*time.Hour)
+	o.Proof = cmp.Or(o.Proof, time.Hour)
+	o.CodeLife = cmp.Or(o.CodeLife, 5*time.Minute)
+	o.MaxCodes = cmp.Or(o.MaxCodes, 5)
 	if o.Methods == nil {
 		o.Methods = []symbolon.Method{symbolon.MethodSMS, symbolon.MethodCall}
 	}

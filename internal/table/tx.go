@@ -44,6 +44,11 @@ func (t *Tx) Delete(name string) {
 	}
 }
 
+// Remove removes a record that the Update has not read, whatever it says.
+func (t *Tx) Remove(name string) {
+	t.ops = append(t.ops, storage.Op{Act: storage.Delete, Name: name, Cond: storage.Any})
+}
+
 // Check holds the commit to a record that the Update has read and does not
 // change. One that is not there cannot be held to: whoever depends on absence
 // writes a record that the other side writes too.
