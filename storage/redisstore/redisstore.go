@@ -1,0 +1,146 @@
+// Package redisstore keeps records in Redis, on one server, behind Sentinel, or
+// in a Redis Cluster.
+//
+// It is for what may be lost: markers against replay, nonces, tokens that are
+// checked against durable records besides. Redis answers before its replicas
+// have what was written, so a failover can forget a commit that has returned,
+// and [Store] declares itself a [storage.Ephemeral]. Accounts, locks and
+// revocations belong into sqlstore.
+//
+// Most programs call [New] once and hand the [Store] over.
+//
+//	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+//	store, err := redisstore.New(ctx, client, nil)
+//
+// Give each client a redis.Options of its own: go-redis keeps state in them, and
+// a second client on the same Options disturbs the first.
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/symbolon-auth/symbolon/storage"
+)
+
+// Options are the settings that have a default. The zero value of each field
+// means the default.
+type Options struct {
+	// Prefix begins every key, so that others may use the server too. It has no
+	// '{'. Default "symbolon:".
+	Prefix string
+
+	// Grace is how long Redis keeps a record beyond its expiry. It covers the
+	// differences between the clocks of the fleet and of the servers of Redis,
+	// so that nothing goes early; longer only costs memory. At least 4 s, for two
+	// machines that are 2 s off in opposite directions. Default 1 minute.
+	Grace time.Duration
+}
+
+// Store is a [storage.Store] in Redis. It is safe for concurrent use. Make one
+// with [New].
+type Store struct {
+	client redis.UniversalClient
+	prefix string
+	grace  time.Duration
+
+	apply, forget script
+}
+
+var (
+	_ storage.Store     = (*Store)(nil)
+	_ storage.Ephemeral = (*Store)(nil)
+)
+
+// New returns a store on client, which is a *redis.Client for one server or for
+// Sentinel, or a *redis.ClusterClient. With nil opts it has the defaults.
+//
+// It asks the server, or each master of the cluster, whether it may throw
+// records away: every one must have maxmemory-policy noeviction, and so should
+// each replica, which no one can ask before it is promoted. The client stays the
+// caller's, who closes it.
+func New(ctx context.Context, client redis.UniversalClient, opts *Options) (*Store, error) {
+	s := &Store{
+		client: client,
+		prefix: "symbolon:",
+		grace:  time.Minute,
+		apply:  newScript(commitSource),
+		forget: newScript(forgetSource),
+	}
+	if opts != nil && opts.Prefix != "" {
+		s.prefix = opts.Prefix
+	}
+	if opts != nil && opts.Grace != 0 {
+		s.grace = opts.Grace
+	}
+	var wrong []error
+	if strings.Contains(s.prefix, "{") { // the shard must be the first thing in braces: it picks the slot
+		wrong = append(wrong, fmt.Errorf("Options.Prefix %q contains '{'", s.prefix))
+	}
+	if s.grace < leastGrace {
+		wrong = append(wrong, fmt.Errorf("Options.Grace is at least %v, not %v", leastGrace, s.grace))
+	}
+	if err := suitable(client); err != nil {
+		wrong = append(wrong, err)
+	} else if err := inspect(ctx, client); err != nil {
+		wrong = append(wrong, err)
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return nil, fmt.Errorf("redisstore: %w", err)
+	}
+	return s, nil
+}
+
+const leastGrace = 4 * time.Second
+
+// Ephemeral implements [storage.Ephemeral].
+func (s *Store) Ephemeral() string {
+	return "Redis answers before its replicas have what was written, so a failover can forget it"
+}
+
+// Get implements [storage.Store].
+func (s *Store) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {
+	if err := storage.ValidNames(shard, names); err != nil {
+		return nil, err
+	}
+	found, err := promptly(ctx, func() ([]storage.Record, error) { return s.get(ctx, s.index(shard), names) })
+	if err != nil {
+		return nil, fmt.Errorf("redisstore: get: %w", err)
+	}
+	return found, nil
+}
+
+// Scan implements [storage.Store]. It takes the names of expired records that it
+// comes upon out of the index; so whoever puts records that expire and that
+// nobody scans, puts them with Point.
+func (s *Store) Scan(ctx context.Context, shard, prefix, after string, limit int) ([]storage.Record, error) {
+	if err := storage.ValidScan(shard, prefix, after, limit); err != nil {
+		return nil, err
+	}
+	found, err := promptly(ctx, func() ([]storage.Record, error) { return s.scan(ctx, s.index(shard), prefix, after, limit) })
+	if err != nil {
+		return nil, fmt.Errorf("redisstore: scan: %w", err)
+	}
+	return found, nil
+}
+
+// Commit implements [storage.Store].
+func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
+	if err := b.Validate(); err != nil {
+		return err
+	}
+	keys, args := s.batch(b) // now, because the caller may have left when they are sent
+	applied, err := promptly(ctx, func() (bool, error) { return s.run(ctx, s.apply, keys, args) })
+	switch {
+	case err != nil:
+		return fmt.Errorf("redisstore: commit: %w", err)
+	case !applied:
+		return storage.ErrConflict
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// suitable reports what makes client one that reads other than what it wrote.
+func suitable(client redis.UniversalClient) error {
+	switch c := client.(type) {
+	case nil:
+		return errors.New("client is required")
+	case *redis.Ring:
+		return errors.New("client is a *redis.Ring, which looks elsewhere for a key when a server is down; use a Redis Cluster")
+	case *redis.ClusterClient:
+		o := c.Options()
+		if o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
+			return errors.New("client reads from replicas, which lag behind; leave ReadOnly, RouteByLatency and RouteRandomly off")
+		}
+	case *redis.Client:
+		o := c.Options()
+		if o.ClientSideCacheConfig != nil || o.ClientSideCache != nil {
+			return errors.New("client has a client-side cache, which lags behind; leave ClientSideCacheConfig and ClientSideCache unset")
+		}
+	}
+	return nil
+}
+
+// inspect asks every server that takes writes whether it keeps them.
+func inspect(ctx context.Context, client redis.UniversalClient) error {
+	if c, ok := client.(*redis.ClusterClient); ok {
+		return c.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+			if err := inspectOne(ctx, master, "cluster"); err != nil {
+				return fmt.Errorf("%s: %w", master.Options().Addr, err)
+			}
+			return nil
+		})
+	}
+	return inspectOne(ctx, client, "standalone")
+}
+
+func inspectOne(ctx context.Context, server redis.Cmdable, mode string) error {
+	// INFO rather than CONFIG GET: most hosted servers forbid CONFIG.
+	text, err := promptly(ctx, func() (string, error) { return server.Info(ctx).Result() })
+	if err != nil {
+		return fmt.Errorf("ask the server for its eviction policy (its user needs the command INFO): %w", err)
+	}
+	info := make(map[string]string)
+	for line := range strings.Lines(text) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		info[key] = value
+	}
+	var wrong []error
+	if policy := info["maxmemory_policy"]; policy != "noeviction" {
+		// Evicting the marker of a used token lets it be used again.
+		wrong = append(wrong, fmt.Errorf("the server has maxmemory-policy %q, so it throws records away when its memory is full; set noeviction", policy))
+	}
+	if role := info["role"]; role != "master" {
+		wrong = append(wrong, fmt.Errorf("the server has the role %q and lags behind another one; connect to its master", role))
+	}
+	if got := info["redis_mode"]; got == "cluster" && mode != "cluster" {
+		wrong = append(wrong, errors.New("the server is a node of a Redis Cluster; use redis.NewClusterClient"))
+	}
+	return errors.Join(wrong...)
+}
