@@ -121,11 +121,3 @@ type Store interface {
 	// promises that at all.
 	Commit(ctx context.Context, b Batch) error
 }
-
-// Sweeper is implemented by stores whose engine does not remove expired records
-// by itself. Sweep removes at most limit records that are expired at before, from
-// all shards, and reports how many; fewer than limit means that none is left.
-// Correctness never depends on it.
-type Sweeper interface {
-	Sweep(ctx context.Context, before time.Time, limit int) (int, error)
-}
