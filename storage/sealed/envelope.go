@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 	"fmt"
 
@@ -19,12 +20,13 @@ import (
 //	n bytes  the value, encrypted
 //	16 bytes tag
 //
-// Each write has a key of its own, derived from the tenant's key and from the
-// version that the writer drew. AES-GCM with random nonces is good for some
-// 2^32 writes under one key, which a busy tenant reaches in a day; here one key
-// sees one write, so there is no number of writes at which anything must be
-// rotated. The nonce is random nevertheless: a caller who used a version twice
-// would otherwise give away the sum of two values and the key of the tag.
+// It is XAES-256-GCM (C2SP) whose long nonce is the first 12 bytes of the version
+// and then the 12 random ones: the former derive a key of this one write from the
+// tenant's, the latter are the nonce under it. Plain AES-GCM with random nonces is
+// good for 2^32 writes under one key, which a busy tenant reaches in a week; here
+// a nonce is not met again within 2^80 writes, so no number of them demands a
+// rotation. Both halves are drawn apart: a caller who used a version twice would
+// otherwise give away the sum of two values and the key of their tags.
 const (
 	format   = 1
 	headSize = 1 + 4
@@ -41,21 +43,47 @@ type key struct {
 }
 
 func newKey(tenant string, number uint32, kek []byte) (key, error) {
-	prk, err := hkdf.Extract(sha256.New, kek, []byte("symbolon/sealed/1/"+tenant))
+	data, err := hkdf.Key(sha256.New, kek, nil, "symbolon/sealed/1/"+tenant, 32)
 	if err != nil {
 		return key{}, fmt.Errorf("sealed: %w", err)
 	}
-	return key{number, func(v storage.Version) (cipher.AEAD, error) {
-		data, err := hkdf.Expand(sha256.New, prk, string(v[:]), 32)
-		if err != nil {
-			return nil, fmt.Errorf("sealed: %w", err)
+	derive, err := xaes(data)
+	if err != nil {
+		return key{}, fmt.Errorf("sealed: %w", err)
+	}
+	return key{number, func(v storage.Version) (cipher.AEAD, error) { return derive([12]byte(v[:12])) }}, nil
+}
+
+// xaes returns the first half of XAES-256-GCM under a key: from the first half
+// of a nonce it derives, with two blocks of CMAC in counter mode, a key for
+// AES-256-GCM with the other half.
+func xaes(data []byte) (func([12]byte) (cipher.AEAD, error), error) {
+	block, err := aes.NewCipher(data)
+	if err != nil {
+		return nil, err
+	}
+	var k1 [aes.BlockSize]byte // the subkey of CMAC: the cipher of zeros, doubled in GF(2^128)
+	block.Encrypt(k1[:], k1[:])
+	carry := byte(0)
+	for i := len(k1) - 1; i >= 0; i-- {
+		k1[i], carry = k1[i]<<1|carry, k1[i]>>7
+	}
+	k1[15] ^= carry * 0x87
+	return func(nonce [12]byte) (cipher.AEAD, error) {
+		var derived [2 * aes.BlockSize]byte
+		for i := range 2 {
+			half := derived[i*aes.BlockSize:][:aes.BlockSize]
+			half[1], half[2] = byte(i+1), 'X' // counter, label, and a zero between label and context
+			copy(half[4:], nonce[:])
+			subtle.XORBytes(half, half, k1[:])
+			block.Encrypt(half, half)
 		}
-		block, err := aes.NewCipher(data)
+		own, err := aes.NewCipher(derived[:])
 		if err != nil {
-			return nil, fmt.Errorf("sealed: %w", err)
+			return nil, err
 		}
-		return cipher.NewGCMWithRandomNonce(block)
-	}}, nil
+		return cipher.NewGCMWithRandomNonce(own)
+	}, nil
 }
 
 // seal returns the envelope of a record that is about to be put.

@@ -334,7 +334,7 @@ func full(normally, full int) int {
 func TestRotationUnderTraffic(t *testing.T) {
 	records := full(1_000, 100_000)
 	inner := memory.New()
-	opts := &sealed.Options{Refresh: 20 * time.Millisecond}
+	opts := &sealed.Options{Refresh: time.Second / 2}
 	here, there := over(t, inner, opts), over(t, inner, opts)
 	shard := func(i int) string { return fmt.Sprintf("acme/%02x", i%64) }
 	name := func(i int) string { return fmt.Sprintf("actor/%d/stamp", i) }
