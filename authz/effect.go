@@ -92,13 +92,7 @@ func (g *Guard) stillThere(ctx context.Context, f symbolon.Facts) error {
 	} else if dead {
 		return &DeniedError{Reason: NotLive}
 	}
-	switch _, err := g.parts.Actor(ctx, f.Actor.ID); { // AZ-10: the snapshot may be older than the dismissal
-	case errors.Is(err, symbolon.ErrNotFound):
-		return &DeniedError{Reason: ActorDisabled}
-	case err != nil:
-		return unavailable(err)
-	}
-	return nil
+	return g.same(ctx, f)
 }
 
 func (g *Guard) begin(ctx context.Context, gr *granted) error {
@@ -142,6 +136,37 @@ func (g *Guard) begin(ctx context.Context, gr *granted) error {
 		return begun.Add(tx)
 	})
 	return storeError(err)
+}
+
+// same asks the directories again (AZ-10): the decision may be older than a
+// dismissal, a role that was taken away, an account that changed hands.
+func (g *Guard) same(ctx context.Context, f symbolon.Facts) error {
+	switch a, err := g.parts.Actor(ctx, f.Actor.ID); {
+	case errors.Is(err, symbolon.ErrNotFound):
+		return &DeniedError{Reason: ActorDisabled}
+	case err != nil:
+		return unavailable(err)
+	case a.Kind != f.Actor.Kind || a.Person != f.Actor.Person || a.Org != f.Actor.Org ||
+		!sameSet(a.Roles, f.Actor.Roles) || !sameSet(a.Entitlements, f.Actor.Entitlements):
+		return &DeniedError{Reason: PartyChanged}
+	}
+	if f.Claimed == nil {
+		return nil
+	}
+	switch s, err := g.parts.Subject(ctx, f.Claimed.ID); {
+	case errors.Is(err, symbolon.ErrNotFound):
+		return &DeniedError{Reason: PartyChanged}
+	case err != nil:
+		return unavailable(err)
+	case s.Account != f.Claimed.Account || s.Person != f.Claimed.Person || s.Level != f.Claimed.Level:
+		return &DeniedError{Reason: PartyChanged}
+	}
+	return nil
+}
+
+// sameSet compares without order, which a directory need not keep.
+func sameSet(a, b []string) bool {
+	return (a == nil) == (b == nil) && slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // storeError passes a refusal on and takes everything else for a store that failed.

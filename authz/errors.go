@@ -19,6 +19,7 @@ const (
 	Expired        Reason = "the principal counts no longer"
 	NotLive        Reason = "session, interaction or verification has ended"
 	ActorDisabled  Reason = "the actor is disabled"
+	PartyChanged   Reason = "what the directories say of actor or customer has changed"
 	NoSubject      Reason = "no customer is served"
 	NotProved      Reason = "the customer proved nothing that counts for this action"
 	ForeignAccount Reason = "the resource does not belong to this customer's account"

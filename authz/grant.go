@@ -29,7 +29,6 @@ type granted struct {
 }
 
 func (g *Guard) grant(m matter, d Decision) Grant {
-	m.request.Resource, m.request.Params = m.request.Resource.clone(), maps.Clone(m.request.Params)
 	return Grant{&granted{guard: g, id: d.ID, matter: m, params: m.request.Params.digest(), until: m.now.Add(grantLife)}}
 }
 
@@ -70,8 +69,8 @@ func (Grant) MarshalJSON() ([]byte, error) {
 }
 
 // Holds reports whether a Grant of this Guard allows an action now, as an error
-// that wraps [ErrDenied], or nil. It is enough for code that only reads; it does
-// not use the Grant up.
+// that wraps [ErrDenied], or nil. It is enough for code that only reads, and acts
+// on what the Grant says of resource and parameters; it does not use the Grant up.
 func (g *Guard) Holds(gr Grant, a Action) error {
 	if why := g.refuses(gr, a); why != "" {
 		return &DeniedError{Reason: why}

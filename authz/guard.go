@@ -141,6 +141,7 @@ func (g *Guard) Authorize(ctx context.Context, p symbolon.Principal, r Request) 
 }
 
 func (g *Guard) decide(ctx context.Context, p symbolon.Principal, r Request) (matter, Decision, error) {
+	r = r.clone()
 	if err := r.malformed(g.actions, g.host); err != nil {
 		return matter{}, Decision{}, err
 	}

@@ -81,6 +81,13 @@ func (r Request) malformed(actions Actions, host Schema) error {
 	return nil
 }
 
+// clone returns a request that shares no map with r: what is judged, recorded
+// and granted must be the same thing, whatever the host does meanwhile.
+func (r Request) clone() Request {
+	r.Resource, r.Params, r.Environment = r.Resource.clone(), maps.Clone(r.Params), maps.Clone(r.Environment)
+	return r
+}
+
 // digest is the SHA-256 of the parameters in a form that does not depend on
 // their order, on the order within a set, nor on where a value came from. An
 // unset parameter is the same as none; the text 1 is not the number.
@@ -97,7 +104,8 @@ func (p Params) digest() [sha256.Size]byte {
 			slices.Sort(v)
 			members = append(members, member{name, "set", hexAll(slices.Compact(v))})
 		case time.Time:
-			members = append(members, member{name, "time", v.UTC().UnixNano()})
+			// Seconds and the rest of one: nanoseconds alone wrap around in 2262.
+			members = append(members, member{name, "time", [2]int64{v.Unix(), int64(v.Nanosecond())}})
 		case string:
 			members = append(members, member{name, "string", hexAll([]string{v})})
 		default:

@@ -29,7 +29,7 @@ type step struct {
 // needs tries what each party could prove, the smallest sets first, and returns
 // what would turn a deny into an allow. Most denies are final.
 func (g *Guard) needs(ctx context.Context, m matter, floor []Reason) []Need {
-	if g.methods == nil || !curable(floor) {
+	if g.methods == nil || !m.curable(floor) {
 		return nil
 	}
 	actor, subject, err := g.methods.Usable(ctx, m.principal)
@@ -55,11 +55,15 @@ func (g *Guard) needs(ctx context.Context, m matter, floor []Reason) []Need {
 	return nil
 }
 
-// curable reports whether proofs could change what the floor said. That the
-// customer proved nothing may hide worse; whoever asks before the proof is not
-// told, or they would learn whose account it is.
-func curable(floor []Reason) bool {
-	return len(floor) == 0 || slices.Contains(floor, NotProved) && len(visible(floor)) == 1
+// curable reports whether proofs could change what the floor said. As long as
+// the customer has proved nothing, whose account it is does not count: whoever
+// asks is not told, for a pre-verification view as little as for the rest.
+func (m matter) curable(floor []Reason) bool {
+	if m.spec.Concern == OfNone || m.proved() {
+		return len(floor) == 0
+	}
+	rest := visible(floor)
+	return len(rest) == 0 || len(rest) == 1 && rest[0] == NotProved
 }
 
 func visible(floor []Reason) []Reason {
