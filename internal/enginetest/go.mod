@@ -3,17 +3,21 @@ module github.com/symbolon-auth/symbolon/internal/enginetest
 go 1.26.0
 
 require (
+	github.com/redis/go-redis/v9 v9.23.0
 	github.com/stretchr/testify v1.12.1
 	github.com/symbolon-auth/symbolon v0.1.0
+	github.com/symbolon-auth/symbolon/storage/redisstore v0.1.0
 	modernc.org/sqlite v1.60.1
 )
 
 require (
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.0.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	go.uber.org/atomic v1.12.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.59.0 // indirect
 	golang.org/x/sys v0.50.0 // indirect
@@ -23,4 +27,7 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
-replace github.com/symbolon-auth/symbolon => ../..
+replace (
+	github.com/symbolon-auth/symbolon => ../..
+	github.com/symbolon-auth/symbolon/storage/redisstore => ../../storage/redisstore
+)

@@ -67,8 +67,7 @@ func (s *Store) scan(ctx context.Context, index, prefix, after string, limit int
 			}
 		}
 		if len(gone) > 0 {
-			keys := append([]string{index}, records(index, gone)...)
-			if _, err := s.run(ctx, s.forget, keys, nil); err != nil {
+			if _, err := s.run(ctx, s.forget, append(records(index, gone), index), nil); err != nil {
 				return nil, err
 			}
 		}
@@ -122,29 +121,3 @@ type once struct{ *redis.Cmd }
 
 // NoRetry implements [redis.Cmder].
 func (once) NoRetry() bool { return true }
-
-// promptly runs f, and leaves it behind when ctx ends first: go-redis waits for
-// a reply until its read timeout, whatever has become of the caller.
-func promptly[T any](ctx context.Context, f func() (T, error)) (result T, err error) {
-	if err := ctx.Err(); err != nil {
-		return result, err
-	}
-	if ctx.Done() == nil {
-		return f()
-	}
-	type answer struct {
-		result T
-		err    error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		result, err := f()
-		answers <- answer{result, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.result, a.err
-	case <-ctx.Done():
-		return result, ctx.Err()
-	}
-}

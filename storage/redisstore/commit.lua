@@ -1,19 +1,20 @@
 -- Applies a batch, or changes nothing. Returns 1 when it was applied, 0 when a
 -- condition did not hold.
 --
--- KEYS: the index of the shard, then the record of each op.
+-- KEYS: the record of each op, then the index of the shard if an op changes it.
 -- ARGV: the time, then for each op
 --   what to do:         put | point | delete | check
 --   what must be there: any, or a version, which is empty for nothing
 --   the record to write
 --   the milliseconds after which Redis may drop it, or empty
-local index = KEYS[1]
 local now = tonumber(ARGV[1])
+local ops = (#ARGV - 1) / 4
+local index = KEYS[ops + 1]
 
 -- A script that stops halfway is not undone, so everything is checked before
 -- anything is written.
-for i = 2, #KEYS do
-  local wanted = ARGV[4 * i - 5]
+for i = 1, ops do
+  local wanted = ARGV[4 * i - 1]
   if wanted ~= 'any' then
     local head = redis.call('GETRANGE', KEYS[i], 0, 23)
     local found = ''
@@ -31,28 +32,29 @@ for i = 2, #KEYS do
   end
 end
 
--- The index goes first: if it turns out to be a foreign key, or the memory is
--- full, the first write fails and there was no other.
-local listed, unlisted = {}, {}
-for i = 2, #KEYS do
-  local act = ARGV[4 * i - 6]
-  local name = string.sub(KEYS[i], #index + 2)
-  if act == 'put' then
-    listed[#listed + 1] = 0
-    listed[#listed + 1] = name
-  elseif act == 'delete' then
-    unlisted[#unlisted + 1] = name
+-- The index goes first: if it turns out to be somebody else's key, or the memory
+-- is full, the first write fails and there was no other.
+if index then
+  local listed, unlisted = {}, {}
+  for i = 1, ops do
+    local act = ARGV[4 * i - 2]
+    if act == 'put' then
+      listed[#listed + 1] = 0
+      listed[#listed + 1] = string.sub(KEYS[i], #index + 2)
+    elseif act == 'delete' then
+      unlisted[#unlisted + 1] = string.sub(KEYS[i], #index + 2)
+    end
+  end
+  if #listed > 0 then
+    redis.call('ZADD', index, unpack(listed))
+  end
+  if #unlisted > 0 then
+    redis.call('ZREM', index, unpack(unlisted))
   end
 end
-if #listed > 0 then
-  redis.call('ZADD', index, unpack(listed))
-end
-if #unlisted > 0 then
-  redis.call('ZREM', index, unpack(unlisted))
-end
 
-for i = 2, #KEYS do
-  local act, record, life = ARGV[4 * i - 6], ARGV[4 * i - 4], ARGV[4 * i - 3]
+for i = 1, ops do
+  local act, record, life = ARGV[4 * i - 2], ARGV[4 * i], ARGV[4 * i + 1]
   if act == 'delete' then
     redis.call('DEL', KEYS[i])
   elseif act ~= 'check' then

@@ -1,9 +1,9 @@
 -- Takes names out of the index whose records Redis has dropped. It looks again,
 -- because one may have been written anew since the caller missed it.
 --
--- KEYS: the index of the shard, then the records.
-local index = KEYS[1]
-for i = 2, #KEYS do
+-- KEYS: the records, then the index of the shard.
+local index = KEYS[#KEYS]
+for i = 1, #KEYS - 1 do
   if redis.call('EXISTS', KEYS[i]) == 0 then
     redis.call('ZREM', index, string.sub(KEYS[i], #index + 2))
   end

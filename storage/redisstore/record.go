@@ -45,16 +45,22 @@ func records(index string, names []string) []string {
 	return keys
 }
 
-// batch returns what the script takes for b.
+// batch returns what the script takes for b. The index is among the keys only
+// when it is written: while a cluster moves a slot, it carries out commands with
+// one key and puts off those with several.
 func (s *Store) batch(b storage.Batch) (keys []string, args []any) {
-	keys = make([]string, 0, 1+len(b.Ops))
+	index, indexed := s.index(b.Shard), false
+	keys = make([]string, 0, len(b.Ops)+1)
 	args = make([]any, 0, 1+4*len(b.Ops))
-	index := s.index(b.Shard)
-	keys = append(keys, index)
 	args = append(args, b.Now.UnixMilli())
 	for _, o := range b.Ops {
+		act := act(o)
+		indexed = indexed || act == "put" || act == "delete"
 		keys = append(keys, record(index, o.Name))
-		args = append(args, act(o), wanted(o), encode(o), s.life(o, b.Now))
+		args = append(args, act, wanted(o), encode(o), s.life(o, b.Now))
+	}
+	if indexed {
+		keys = append(keys, index)
 	}
 	return keys, args
 }

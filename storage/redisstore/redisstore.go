@@ -9,7 +9,7 @@
 //
 // Most programs call [New] once and hand the [Store] over.
 //
-//	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+//	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 //	store, err := redisstore.New(ctx, client, nil)
 //
 // Give each client a redis.Options of its own: go-redis keeps state in them, and
@@ -58,7 +58,10 @@ var (
 )
 
 // New returns a store on client, which is a *redis.Client for one server or for
-// Sentinel, or a *redis.ClusterClient. With nil opts it has the defaults.
+// Sentinel, or a *redis.ClusterClient, and has ContextTimeoutEnabled, so that a
+// call ends with the deadline of its context. (A context that is cancelled
+// before ends the call when the reply is there, or with the ReadTimeout.) With
+// nil opts the store has the defaults.
 //
 // It asks the server, or each master of the cluster, whether it may throw
 // records away: every one must have maxmemory-policy noeviction, and so should
@@ -85,8 +88,8 @@ func New(ctx context.Context, client redis.UniversalClient, opts *Options) (*Sto
 	if s.grace < leastGrace {
 		wrong = append(wrong, fmt.Errorf("Options.Grace is at least %v, not %v", leastGrace, s.grace))
 	}
-	if err := suitable(client); err != nil {
-		wrong = append(wrong, err)
+	if unfit := unsuitable(client); unfit != nil {
+		wrong = append(wrong, unfit...)
 	} else if err := inspect(ctx, client); err != nil {
 		wrong = append(wrong, err)
 	}
@@ -108,7 +111,7 @@ func (s *Store) Get(ctx context.Context, shard string, names ...string) ([]stora
 	if err := storage.ValidNames(shard, names); err != nil {
 		return nil, err
 	}
-	found, err := promptly(ctx, func() ([]storage.Record, error) { return s.get(ctx, s.index(shard), names) })
+	found, err := s.get(ctx, s.index(shard), names)
 	if err != nil {
 		return nil, fmt.Errorf("redisstore: get: %w", err)
 	}
@@ -122,7 +125,7 @@ func (s *Store) Scan(ctx context.Context, shard, prefix, after string, limit int
 	if err := storage.ValidScan(shard, prefix, after, limit); err != nil {
 		return nil, err
 	}
-	found, err := promptly(ctx, func() ([]storage.Record, error) { return s.scan(ctx, s.index(shard), prefix, after, limit) })
+	found, err := s.scan(ctx, s.index(shard), prefix, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("redisstore: scan: %w", err)
 	}
@@ -134,8 +137,8 @@ func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
 	if err := b.Validate(); err != nil {
 		return err
 	}
-	keys, args := s.batch(b) // now, because the caller may have left when they are sent
-	applied, err := promptly(ctx, func() (bool, error) { return s.run(ctx, s.apply, keys, args) })
+	keys, args := s.batch(b)
+	applied, err := s.run(ctx, s.apply, keys, args)
 	switch {
 	case err != nil:
 		return fmt.Errorf("redisstore: commit: %w", err)

@@ -32,7 +32,7 @@ func TestContract(t *testing.T) {
 	addr, prefix := server(t), "test:"+rand.Text()+":"
 	clean(t, addr, prefix)
 	storagetest.Run(t, func(t *testing.T) storage.Store {
-		client := redis.NewClient(&redis.Options{Addr: addr})
+		client := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
 		t.Cleanup(func() { _ = client.Close() })
 		s, err := redisstore.New(t.Context(), client, &redisstore.Options{Prefix: prefix})
 		require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestContract(t *testing.T) {
 
 // clean removes what a test has written, when it ends.
 func clean(t *testing.T, addr, prefix string) {
-	client := redis.NewClient(&redis.Options{Addr: addr})
+	client := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
 	t.Cleanup(func() {
 		defer client.Close()
 		ctx := context.Background()

@@ -5,29 +5,42 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// suitable reports what makes client one that reads other than what it wrote.
-func suitable(client redis.UniversalClient) error {
-	switch c := client.(type) {
-	case nil:
-		return errors.New("client is required")
-	case *redis.Ring:
-		return errors.New("client is a *redis.Ring, which looks elsewhere for a key when a server is down; use a Redis Cluster")
-	case *redis.ClusterClient:
-		o := c.Options()
-		if o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
-			return errors.New("client reads from replicas, which lag behind; leave ReadOnly, RouteByLatency and RouteRandomly off")
+// unsuitable returns what makes client one that reads other than what was
+// written, or that does not come back when its caller's time is up.
+func unsuitable(client redis.UniversalClient) (wrong []error) {
+	refuse := func(why string) { wrong = append(wrong, errors.New("client "+why)) }
+	waits := func(readTimeout time.Duration, honours bool) {
+		if readTimeout <= 0 {
+			refuse("waits for a reply without end; leave ReadTimeout at its default, or set one")
 		}
-	case *redis.Client:
-		o := c.Options()
-		if o.ClientSideCacheConfig != nil || o.ClientSideCache != nil {
-			return errors.New("client has a client-side cache, which lags behind; leave ClientSideCacheConfig and ClientSideCache unset")
+		if !honours {
+			refuse("ignores the deadline of a context; set ContextTimeoutEnabled")
 		}
 	}
-	return nil
+	switch c := client.(type) {
+	case nil:
+		refuse("is required")
+	case *redis.Client:
+		o := c.Options()
+		waits(o.ReadTimeout, o.ContextTimeoutEnabled)
+		if o.ClientSideCacheConfig != nil || o.ClientSideCache != nil {
+			refuse("has a client-side cache, which lags behind; leave ClientSideCacheConfig and ClientSideCache unset")
+		}
+	case *redis.ClusterClient:
+		o := c.Options()
+		waits(o.ReadTimeout, o.ContextTimeoutEnabled)
+		if o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
+			refuse("reads from replicas, which lag behind; leave ReadOnly, RouteByLatency and RouteRandomly unset")
+		}
+	case *redis.Ring:
+		refuse("is a *redis.Ring, which looks for a key elsewhere when a server is down; use a Redis Cluster")
+	}
+	return wrong
 }
 
 // inspect asks every server that takes writes whether it keeps them.
@@ -45,7 +58,7 @@ func inspect(ctx context.Context, client redis.UniversalClient) error {
 
 func inspectOne(ctx context.Context, server redis.Cmdable, mode string) error {
 	// INFO rather than CONFIG GET: most hosted servers forbid CONFIG.
-	text, err := promptly(ctx, func() (string, error) { return server.Info(ctx).Result() })
+	text, err := server.Info(ctx).Result()
 	if err != nil {
 		return fmt.Errorf("ask the server for its eviction policy (its user needs the command INFO): %w", err)
 	}
