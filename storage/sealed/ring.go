@@ -149,7 +149,7 @@ func (s *Store) reread(ctx context.Context, h *holder, tenant string, known *rin
 		return r, nil
 	}
 	read := s.opt.Now() // before the read: a ring is as old as its oldest possible content
-	rec, version, err := s.stored(ctx, tenant)
+	rec, version, err := stored(ctx, s.inner, tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -165,11 +165,22 @@ func (s *Store) reread(ctx context.Context, h *holder, tenant string, known *rin
 		h.ring.Store(&again)
 		return &again, nil
 	}
+	r, err := s.ringOf(ctx, tenant, rec, version)
+	if err != nil {
+		return nil, err
+	}
+	r.read = read
+	h.ring.Store(r)
+	return r, nil
+}
+
+// ringOf unwraps what is stored.
+func (s *Store) ringOf(ctx context.Context, tenant string, rec ringRecord, version storage.Version) (*ring, error) {
 	links, err := s.unwrap(ctx, tenant, rec)
 	if err != nil {
 		return nil, err
 	}
-	r := &ring{generation: rec.Generation, version: version, read: read}
+	r := &ring{generation: rec.Generation, version: version}
 	for _, l := range links {
 		k, err := newKey(tenant, l.number, l.kek)
 		if err != nil {
@@ -177,13 +188,12 @@ func (s *Store) reread(ctx context.Context, h *holder, tenant string, known *rin
 		}
 		r.keys = append(r.keys, k)
 	}
-	h.ring.Store(r)
 	return r, nil
 }
 
 // stored reads a tenant's record; the version is zero if there is none.
-func (s *Store) stored(ctx context.Context, tenant string) (rec ringRecord, v storage.Version, err error) {
-	found, err := s.inner.Get(ctx, ringShard, tenant)
+func stored(ctx context.Context, from storage.Reader, tenant string) (rec ringRecord, v storage.Version, err error) {
+	found, err := from.Get(ctx, ringShard, tenant)
 	if err == nil && len(found) != 1 {
 		err = fmt.Errorf("the store returned %d records for one name", len(found))
 	}
@@ -218,7 +228,7 @@ func (s *Store) unwrap(ctx context.Context, tenant string, rec ringRecord) ([]li
 func (s *Store) change(ctx context.Context, tenant string, f func([]link, uint32) ([]link, error)) error {
 	var last error
 	for range maxTries {
-		rec, version, err := s.stored(ctx, tenant)
+		rec, version, err := stored(ctx, s.inner, tenant)
 		if err != nil {
 			return err
 		}
@@ -245,7 +255,7 @@ func (s *Store) change(ctx context.Context, tenant string, f func([]link, uint32
 		}
 		last = s.inner.Commit(ctx, storage.Batch{Shard: ringShard, Now: s.opt.Now(), Ops: []storage.Op{op}})
 		if last != nil { // somebody was faster, or the reply was lost
-			if _, now, err := s.stored(ctx, tenant); err == nil && now == op.Version {
+			if _, now, err := stored(ctx, s.inner, tenant); err == nil && now == op.Version {
 				last = nil
 			}
 		}

@@ -148,7 +148,7 @@ func (s *Store) reseal(ctx context.Context, shard string, stored ...storage.Reco
 		if op.Version, err = storage.NewVersion(s.opt.Rand); err != nil {
 			return err
 		}
-		if err := s.open(ctx, shard, &rec); err != nil {
+		if err := (reader{s.inner, s.keyFor}).open(ctx, shard, &rec); err != nil {
 			return err
 		}
 		op.Value = rec.Value

@@ -80,10 +80,7 @@ type Store struct {
 	rings sync.Map // *holder by tenant
 }
 
-var (
-	_ storage.Store   = (*Store)(nil)
-	_ storage.Sweeper = (*Store)(nil)
-)
+var _ storage.Store = (*Store)(nil)
 
 // New returns a Store that keeps sealed values in store. A sealed value is
 // [Overhead] bytes longer, so where the engine takes no more than the contract
@@ -120,41 +117,13 @@ func New(store storage.Store, wrapper KeyWrapper, opts *Options) (*Store, error)
 
 // Get implements [storage.Store].
 func (s *Store) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {
-	if err := reserved(shard); err != nil {
-		return nil, err
-	}
-	found, err := s.inner.Get(ctx, shard, names...)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) != len(names) {
-		return nil, fmt.Errorf("sealed: the store returned %d records for %d names", len(found), len(names))
-	}
-	for i := range found {
-		found[i].Name = names[i] // what was asked for is what must open
-		if err := s.open(ctx, shard, &found[i]); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
+	return reader{s.inner, s.keyFor}.Get(ctx, shard, names...)
 }
 
 // Scan implements [storage.Store]. One record that does not open fails all: a
 // list must not be shorter because somebody wrote into the database.
 func (s *Store) Scan(ctx context.Context, shard, prefix, after string, limit int) ([]storage.Record, error) {
-	if err := reserved(shard); err != nil {
-		return nil, err
-	}
-	found, err := s.inner.Scan(ctx, shard, prefix, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	for i := range found {
-		if err := s.open(ctx, shard, &found[i]); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
+	return reader{s.inner, s.keyFor}.Scan(ctx, shard, prefix, after, limit)
 }
 
 // Commit implements [storage.Store]. Every record stays in the ordered index,
@@ -191,39 +160,6 @@ func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
 	}
 	b.Ops = ops
 	return s.inner.Commit(ctx, b)
-}
-
-// open turns a stored record into the one that was put.
-func (s *Store) open(ctx context.Context, shard string, r *storage.Record) error {
-	if r.Version.IsZero() {
-		return nil
-	}
-	number, body, ok := parse(r.Value)
-	if !ok {
-		return &Refusal{shard, r.Name, ReasonForm}
-	}
-	k, ok, err := s.keyFor(ctx, tenantOf(shard), number)
-	switch {
-	case err != nil:
-		return err
-	case !ok:
-		return &Refusal{shard, r.Name, ReasonRetired}
-	}
-	value, ok := k.open(shard, *r, body)
-	if !ok {
-		return &Refusal{shard, r.Name, ReasonAltered}
-	}
-	r.Value = value
-	return nil
-}
-
-// Sweep implements [storage.Sweeper]; where the engine removes expired records
-// by itself there is never anything to do.
-func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, error) {
-	if w, ok := s.inner.(storage.Sweeper); ok {
-		return w.Sweep(ctx, before, limit)
-	}
-	return 0, nil
 }
 
 // tenantOf returns the part of a shard that names the tenant.

@@ -498,3 +498,36 @@ func TestSweepPassesThrough(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n, "an engine that needs no sweeping")
 }
+
+// A snapshot opens with the keys of its moment, and what the engine cannot do
+// says so.
+func TestSnapshot(t *testing.T) {
+	inner := memory.New()
+	s := over(t, frozen{inner}, nil)
+	commit(t, s, "acme/00", put("a", "1"), put("b", "2"))
+	require.NoError(t, over(t, frozen{inner}, nil).Snapshot(t.Context(), func(r storage.Reader) error {
+		found, err := r.Scan(t.Context(), "acme/00", "", "", 10)
+		require.NoError(t, err)
+		require.Len(t, found, 2)
+		require.Equal(t, "2", string(found[1].Value))
+		commit(t, inner, "acme/00", put("org/1", "forged"))
+		_, err = r.Get(t.Context(), "acme/00", "org/1")
+		refused(t, err, sealed.ReasonForm, "a forgery in a snapshot")
+		return nil
+	}))
+
+	bare := over(t, storagetest.Counting(inner), nil)
+	require.ErrorIs(t, bare.Snapshot(t.Context(), nil), errors.ErrUnsupported)
+	_, err := bare.Now(t.Context())
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	_, _, err = bare.Wake(t.Context(), "acme/00")
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.NotNil(t, bare.Unwrap())
+}
+
+// frozen is a Snapshotter for tests in which nobody writes.
+type frozen struct{ *memory.Store }
+
+func (f frozen) Snapshot(_ context.Context, read func(storage.Reader) error) error {
+	return read(f.Store)
+}
