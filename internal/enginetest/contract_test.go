@@ -18,11 +18,9 @@ import (
 // commit: the cases names-are-bytes, a-prefix-is-literal and
 // check-holds-until-the-commit.
 func TestEveryEngineKeepsTheContract(t *testing.T) {
-	for _, e := range engines.All(t) {
-		t.Run(e.Name, func(t *testing.T) {
-			storagetest.Run(t, func(t *testing.T) storage.Store { return e.Open(t) })
-		})
-	}
+	engines.Each(t, func(t *testing.T, e engines.Engine) {
+		storagetest.Run(t, func(t *testing.T) storage.Store { return e.Open(t) })
+	})
 }
 
 func TestCheckWithoutATestSaysTheSame(t *testing.T) {

@@ -77,21 +77,19 @@ func (d *doors) burst(ctx context.Context, n int, pw string) (in int64, err erro
 
 // LK-09, LK-10: forty owners at once all come in; of two hundred guesses five are compared.
 func TestBurstsOnEveryEngine(t *testing.T) {
-	for _, e := range engines.All(t) {
-		t.Run(e.Name, func(t *testing.T) {
-			d, err := openDoors(e.Open(t))
-			require.NoError(t, err)
-			require.NoError(t, d.actors.AsHost("test").Import(t.Context(), "mia", "$count$right"))
-			in, err := d.burst(t.Context(), owners, "right")
-			require.NoError(t, err)
-			require.EqualValues(t, owners, in)
-			d.scheme.compared.Store(0)
-			in, err = d.burst(t.Context(), guesses, "wrong")
-			require.NoError(t, err)
-			require.Zero(t, in)
-			require.EqualValues(t, 5, d.scheme.compared.Load())
-		})
-	}
+	engines.Each(t, func(t *testing.T, e engines.Engine) {
+		d, err := openDoors(e.Open(t))
+		require.NoError(t, err)
+		require.NoError(t, d.actors.AsHost("test").Import(t.Context(), "mia", "$count$right"))
+		in, err := d.burst(t.Context(), owners, "right")
+		require.NoError(t, err)
+		require.EqualValues(t, owners, in)
+		d.scheme.compared.Store(0)
+		in, err = d.burst(t.Context(), guesses, "wrong")
+		require.NoError(t, err)
+		require.Zero(t, in)
+		require.EqualValues(t, 5, d.scheme.compared.Load())
+	})
 }
 
 // LK-09, LK-16: the same over four processes on one file.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/symbolon-auth/symbolon/storage"
@@ -35,6 +36,12 @@ func (s *session) pragma(ctx context.Context, p string) (value string, err error
 	return value, nil
 }
 
+// run carries out a statement that is not worth preparing.
+func (s *session) run(ctx context.Context, text string) error {
+	_, err := s.conn.ExecContext(ctx, text)
+	return err
+}
+
 // prepared returns the statement, made on first use. There are about forty.
 func (s *session) prepared(query string) (*sql.Stmt, error) {
 	stmt, ok := s.stmts[query]
@@ -62,7 +69,7 @@ func (s *session) exec(query string, args ...any) (int64, error) {
 }
 
 // query returns records as long as keep says so.
-func (s *session) query(keep func(*storage.Record) bool, query string, args ...any) (found []storage.Record, err error) {
+func (s *session) query(keep func(*storage.Record) bool, query string, args ...any) ([]storage.Record, error) {
 	stmt, err := s.prepared(query)
 	if err != nil {
 		return nil, err
@@ -71,29 +78,41 @@ func (s *session) query(keep func(*storage.Record) bool, query string, args ...a
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() // or the connection would go on reading the past
-	for rows.Next() {
-		var r storage.Record
-		var version sql.RawBytes
-		var expires int64
-		if err := rows.Scan(&r.Name, &r.Value, &version, &expires); err != nil {
-			return nil, err
-		}
-		if !keep(&r) {
-			break
-		}
-		if copy(r.Version[:], version) != len(r.Version) || len(version) != len(r.Version) || r.Version.IsZero() {
-			return nil, fmt.Errorf("the record %.64q is damaged: its version is %d bytes", r.Name, len(version))
-		}
-		if expires != 0 {
-			r.ExpiresAt = time.UnixMilli(expires).UTC()
-		}
-		found = append(found, r)
-	}
-	return found, rows.Err()
+	return collect(rows, keep)
 }
 
-func every(*storage.Record) bool { return true }
+func (s *session) get(ctx context.Context, shard string, names []string) ([]storage.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	args := make([]any, 0, 1+len(names))
+	args = append(args, shard)
+	for _, name := range names {
+		args = append(args, name)
+	}
+	// One statement, so one moment.
+	found, err := s.query(every, columns+` WHERE shard = ? AND name IN (`+marks(len(names))+`)`, args...)
+	if err != nil {
+		return nil, err
+	}
+	return inOrder(found, names), nil
+}
+
+func (s *session) scan(ctx context.Context, shard, prefix, after string, limit int) ([]storage.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	// The names with a prefix follow each other, so the scan begins at the first
+	// and stops behind the last: no pattern, no upper bound to compute.
+	from, compare := after, ">"
+	if after < prefix || after == "" {
+		from, compare = prefix, ">="
+	}
+	begins := func(r *storage.Record) bool { return strings.HasPrefix(r.Name, prefix) }
+	return s.query(begins, columns+` WHERE shard = ? AND name `+compare+` ? ORDER BY name LIMIT ?`, shard, from, limit)
+}
+
+func marks(n int) string { return "?" + strings.Repeat(", ?", n-1) }
 
 // The statements that write. Their conditions are those of storage.Op.Holds.
 const (
@@ -112,16 +131,9 @@ func (s *session) apply(shard string, o storage.Op, at time.Time) error {
 	var (
 		changed int64
 		err     error
-		value   = o.Value
-		expires int64
 		now     = at.UnixMilli()
 	)
-	if value == nil {
-		value = []byte{} // nil is NULL to a driver
-	}
-	if !o.ExpiresAt.IsZero() {
-		expires = o.ExpiresAt.UnixMilli()
-	}
+	value, expires := stored(o)
 	switch {
 	case o.Act == storage.Put && o.Cond == storage.Any:
 		changed, err = s.exec(put, shard, o.Name, value, o.Version[:], expires)
@@ -174,14 +186,4 @@ func (s *session) applyAll(b storage.Batch) error {
 		}
 	}
 	return nil
-}
-
-// named returns the record of that name, or the zero Record. The list is short.
-func named(found []storage.Record, name string) storage.Record {
-	for _, r := range found {
-		if r.Name == name {
-			return r
-		}
-	}
-	return storage.Record{Name: name}
 }

@@ -113,8 +113,20 @@ func (e *sqlite) prepare(ctx context.Context, w *session) error {
 	if mode != "wal" {
 		return fmt.Errorf("journal_mode is %q and cannot become WAL: the database must be a file on a local disk", mode)
 	}
-	if _, err := w.conn.ExecContext(ctx, sqliteSchema); err != nil {
-		return fmt.Errorf("create the table, which takes SQLite 3.37 or newer: %w", err)
+	steps := schemas[SQLite]
+	version, err := steps.version(ctx, w.conn)
+	if err != nil || version == len(steps.steps) {
+		return err
+	}
+	for _, do := range []func() error{
+		func() error { return w.run(ctx, "BEGIN IMMEDIATE") },
+		func() error { return steps.apply(ctx, w.conn) },
+		func() error { return w.run(ctx, "COMMIT") },
+	} {
+		if err := do(); err != nil {
+			_ = w.run(context.WithoutCancel(ctx), "ROLLBACK")
+			return fmt.Errorf("create the tables, which takes SQLite 3.37 or newer: %w", err)
+		}
 	}
 	return nil
 }
@@ -141,6 +153,8 @@ func (e *sqlite) patiently(f func() error) error {
 // locked reports whether err is SQLITE_BUSY, for which each driver has a type of
 // its own, but all of them the text of SQLite.
 func locked(err error) bool { return strings.Contains(err.Error(), "database is locked") }
+
+func (e *sqlite) ephemeral() string { return "" } // see prepare
 
 // close waits for the writer, and for each reader to come home.
 func (e *sqlite) close() error {
@@ -215,9 +229,6 @@ func (e *sqlite) commit(ctx context.Context, b storage.Batch) error {
 }
 
 func (e *sqlite) sweep(ctx context.Context, before time.Time, limit int) (int, error) {
-	if limit < 1 {
-		return 0, ctx.Err()
-	}
 	var swept int64
 	err := e.group.do(ctx, true, func() error {
 		w, err := e.write()
@@ -275,35 +286,53 @@ func (e *sqlite) read(ctx context.Context, f func(*session) error) error {
 }
 
 func (e *sqlite) get(ctx context.Context, shard string, names []string) (found []storage.Record, err error) {
-	err = e.read(ctx, func(r *session) error {
-		args := make([]any, 0, 1+len(names))
-		args = append(args, shard)
-		for _, name := range names {
-			args = append(args, name)
-		}
-		// One statement, so one moment.
-		records, err := r.query(every, `SELECT name, value, version, expires FROM symbolon_records WHERE shard = ? AND name IN (`+marks(len(names))+`)`, args...)
-		for _, name := range names {
-			found = append(found, named(records, name))
-		}
+	err = e.read(ctx, func(r *session) (err error) {
+		found, err = r.get(ctx, shard, names)
 		return err
 	})
 	return found, err
 }
 
 func (e *sqlite) scan(ctx context.Context, shard, prefix, after string, limit int) (found []storage.Record, err error) {
-	// The names with a prefix follow each other, so the scan begins at the first
-	// and stops behind the last: no pattern, no upper bound to compute.
-	from, compare := after, ">"
-	if after < prefix || after == "" {
-		from, compare = prefix, ">="
-	}
-	begins := func(r *storage.Record) bool { return strings.HasPrefix(r.Name, prefix) }
 	err = e.read(ctx, func(r *session) (err error) {
-		found, err = r.query(begins, `SELECT name, value, version, expires FROM symbolon_records WHERE shard = ? AND name `+compare+` ? ORDER BY name LIMIT ?`, shard, from, limit)
+		found, err = r.scan(ctx, shard, prefix, after, limit)
 		return err
 	})
 	return found, err
 }
 
-func marks(n int) string { return "?" + strings.Repeat(", ?", n-1) }
+// now reads the clock that all processes on this machine share.
+func (e *sqlite) now(ctx context.Context) (now time.Time, err error) {
+	err = e.read(ctx, func(r *session) error {
+		var ms int64
+		err := r.conn.QueryRowContext(ctx, `SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)`).Scan(&ms)
+		now = time.UnixMilli(ms).UTC()
+		return err
+	})
+	return now, err
+}
+
+// snapshot reads inside a transaction, on a connection that no other reader
+// waits for. Until it ends, what is written meanwhile stays in the WAL file.
+func (e *sqlite) snapshot(ctx context.Context, read func(storage.Reader) error) error {
+	if most := e.db.Stats().MaxOpenConnections; most > 0 && most < e.options.Readers+2 {
+		return fmt.Errorf("db allows %d open connections, and a snapshot needs one besides: Options.Readers + 2 = %d", most, e.options.Readers+2)
+	}
+	select {
+	case <-e.gone:
+		return errClosed
+	default:
+	}
+	r, err := e.openReader(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.discard() // which ends the transaction too
+	if _, err := r.exec("BEGIN"); err != nil {
+		return err
+	}
+	if _, err := r.get(ctx, "symbolon", []string{"moment"}); err != nil { // which it is from now on
+		return err
+	}
+	return read(past{r})
+}

@@ -65,8 +65,9 @@ var raceCases = []contractCase{
 		name: "guard-record",
 		rule: "of two batches that each rely on the other's record being absent and rewrite one common guard record with Match, exactly one returns nil",
 		run: func(x *trial) {
+			other := x.handle()
 			for round := range rounds * 4 {
-				t, handles := x.pair(round)
+				t, handles := x.pair(round, other)
 				guard := t.commit(put("guard", "0")).Version
 				errs := race(2, func(i int) error {
 					mine := fmt.Sprint("side ", i)
@@ -80,8 +81,9 @@ var raceCases = []contractCase{
 		name: "check-holds-until-the-commit",
 		rule: "a checked record cannot change between the check and the commit: of two batches that each check what the other changes or deletes, at most one returns nil",
 		run: func(x *trial) {
+			other := x.handle()
 			for round := range rounds * 4 {
-				t, handles := x.pair(round)
+				t, handles := x.pair(round, other)
 				a, b := put("0", "old"), put("1", "old")
 				t.commit(a, b)
 				olds := []storage.Version{a.Version, b.Version}
@@ -192,10 +194,10 @@ var raceCases = []contractCase{
 
 var errCancelled = errors.New("cancelled")
 
-// pair returns a shard for the round and two handles on it.
-func (x *trial) pair(round int) (*trial, [2]*trial) {
+// pair returns a shard for the round, and x and another handle on it.
+func (x *trial) pair(round int, other storage.Store) (*trial, [2]*trial) {
 	t := x.in(fmt.Sprint(x.shard, "/", round))
-	return t, [2]*trial{t, t.on(x.handle())}
+	return t, [2]*trial{t, t.on(other)}
 }
 
 // oneWins lets callers commit at once what prepare gives each of them, and

@@ -1,69 +1,138 @@
 // Package engines opens stores for tests that should hold on every engine.
+//
+// Each engine has a file of its own and a place in the list of [Each]. Those on a
+// server run where a variable of the environment names it, and are skipped
+// elsewhere, aloud; with SYMBOLON_TEST_REQUIRE=1 that is a failure.
 package engines
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
-	"path/filepath"
+	"os"
+	"slices"
 	"testing"
-
-	_ "modernc.org/sqlite" // SQLite in Go, no C compiler needed
 
 	"github.com/symbolon-auth/symbolon/storage"
 	"github.com/symbolon-auth/symbolon/storage/memory"
-	"github.com/symbolon-auth/symbolon/storage/sqlstore"
 )
 
-// Engine is one engine with some state of its own.
+// Engine is one engine with fresh state of its own.
 type Engine struct {
 	Name string
+	At   string // names the state, for Connect in this process or in another
 
 	// Open returns a new handle on the state, closed when t ends.
 	Open func(t testing.TB) storage.Store
 }
 
-// All returns each engine that runs in this process, with fresh state.
-func All(t testing.TB) []Engine {
-	m := memory.New()
-	path := filepath.Join(t.TempDir(), "symbolon.db")
-	return []Engine{
-		{"memory", func(testing.TB) storage.Store { return m }},
-		{"SQLite", func(t testing.TB) storage.Store { return SQLite(t, path) }},
+// kind is how an engine is reached.
+type kind struct {
+	name  string
+	alone bool // its state stays in one process
+
+	// fresh makes state of its own and says where it is, and takes it away when t
+	// ends. It skips t where the engine cannot be reached, see require.
+	fresh func(t testing.TB) (at string)
+
+	// connect opens a handle, and returns what closes it.
+	connect func(ctx context.Context, at string) (storage.Store, func() error, error)
+}
+
+// kinds are the engines that there are.
+func kinds() []kind { return []kind{inMemory(), sqlite, postgreSQL, mariaDB} }
+
+// Each runs f as a subtest for every engine.
+func Each(t *testing.T, f func(t *testing.T, e Engine)) {
+	t.Helper()
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) { f(t, k.start(t)) })
 	}
 }
 
-// SQLite returns a store in the file at path, closed when t ends.
-func SQLite(t testing.TB, path string) *sqlstore.Store {
+// EachShared runs f as a subtest for every engine whose state several processes
+// can share.
+func EachShared(t *testing.T, f func(t *testing.T, e Engine)) {
 	t.Helper()
-	s, closeAll, err := OpenSQLite(t.Context(), path)
+	for _, k := range kinds() {
+		if !k.alone {
+			t.Run(k.name, func(t *testing.T) { f(t, k.start(t)) })
+		}
+	}
+}
+
+// Fresh returns the engine of that name with fresh state.
+func Fresh(t testing.TB, name string) Engine {
+	t.Helper()
+	k, err := named(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := closeAll(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return k.start(t)
 }
 
-// OpenSQLite returns a store in the file at path, for workers that have no
-// *testing.T, and what closes it.
-func OpenSQLite(ctx context.Context, path string) (*sqlstore.Store, func() error, error) {
-	db, err := sql.Open("sqlite", path)
+// Connect returns a new handle on the state of an engine, for workers that have
+// no *testing.T, and what closes it.
+func Connect(ctx context.Context, name, at string) (storage.Store, func() error, error) {
+	k, err := named(name)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, nil, err
 	}
-	s, err := sqlstore.New(ctx, db, sqlstore.SQLite, nil)
-	if err != nil {
-		return nil, nil, errors.Join(err, db.Close())
+	return k.connect(ctx, at)
+}
+
+func named(name string) (kind, error) {
+	all := kinds()
+	i := slices.IndexFunc(all, func(k kind) bool { return k.name == name })
+	if i < 0 {
+		return kind{}, fmt.Errorf("engines: none is named %q", name)
 	}
-	return s, func() error {
-		if err := s.Close(); err != nil {
-			return err
+	return all[i], nil
+}
+
+func (k kind) start(t testing.TB) Engine {
+	t.Helper()
+	at := k.fresh(t)
+	return Engine{Name: k.name, At: at, Open: func(t testing.TB) storage.Store {
+		t.Helper()
+		s, closeAll, err := k.connect(t.Context(), at)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return db.Close()
-	}, nil
+		t.Cleanup(func() {
+			if err := closeAll(); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	}}
+}
+
+// Require returns the value of a variable that names a server. Where it is not
+// set, the test ends here.
+func Require(t testing.TB, variable string) string {
+	t.Helper()
+	value := os.Getenv(variable)
+	if value == "" {
+		Missing(t, variable+" names no server")
+	}
+	return value
+}
+
+// Missing skips the test, or fails it where nothing may be skipped.
+func Missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("SYMBOLON_TEST_REQUIRE") == "1" {
+		t.Fatalf("%s, and SYMBOLON_TEST_REQUIRE=1 says that no engine may be skipped", what)
+	}
+	t.Skip("NOT RUN: " + what)
+}
+
+func inMemory() kind {
+	m := memory.New()
+	return kind{name: "memory", alone: true,
+		fresh: func(testing.TB) string { return "" },
+		connect: func(context.Context, string) (storage.Store, func() error, error) {
+			return m, func() error { return nil }, nil
+		},
+	}
 }
