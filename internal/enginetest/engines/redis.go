@@ -27,7 +27,7 @@ func Redis(t testing.TB) Engine {
 	t.Helper()
 	addr, prefix := redisAddr(t), RedisPrefix()
 	removeKeys(t, addr, prefix)
-	return Engine{"Redis", func(t testing.TB) storage.Store { return OpenRedisFor(t, prefix, addr) }}
+	return Engine{Name: "Redis", Open: func(t testing.TB) storage.Store { return OpenRedisFor(t, prefix, addr) }}
 }
 
 // RedisCluster returns a Redis Cluster of three nodes, which t has started and
@@ -36,7 +36,7 @@ func RedisCluster(t testing.TB) (Engine, []*RedisServer) {
 	t.Helper()
 	redisAddr(t)
 	nodes := StartRedisCluster(t)
-	return Engine{"Redis Cluster", func(t testing.TB) storage.Store {
+	return Engine{Name: "Redis Cluster", Open: func(t testing.TB) storage.Store {
 		return OpenRedisFor(t, "", addrs(nodes)...)
 	}}, nodes
 }
