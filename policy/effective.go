@@ -106,100 +106,61 @@ func (e Effective) Get(f Field) Entry {
 	return Entry{}
 }
 
-func (e Effective) value(f Field) Value { return e.values[place(f)].Value }
+// of returns the value of a field that must be of this kind; to ask for another is a fault of the program.
+func (e Effective) of(f Field, k kind) Value {
+	i := place(f)
+	if i < 0 || fields[i].kind != k {
+		panic(fmt.Sprintf("policy: %q is not a setting of this kind", f))
+	}
+	return e.values[i].Value
+}
 
-// count returns a number, and 0 for no limit.
-func (e Effective) count(f Field) int {
-	if v := e.value(f); v.kind == number {
+// Count returns a number, and 0 where there is no limit. It panics for a field that is none.
+func (e Effective) Count(f Field) int {
+	if v := e.of(f, number); v.kind == number {
 		return int(v.n)
 	}
 	return 0
 }
 
-// span returns a duration, and 0 for no limit.
-func (e Effective) span(f Field) time.Duration {
-	if v := e.value(f); v.kind == span {
+// Span returns a duration, and 0 where it reads "never" or "until unlocked". It panics for a field that is none.
+func (e Effective) Span(f Field) time.Duration {
+	if v := e.of(f, span); v.kind == span {
 		return time.Duration(v.n) * time.Second
 	}
 	return 0
 }
 
-func (e Effective) yes(f Field) bool { return e.value(f) == Flag(true) }
+// Flag returns yes or no. It panics for a field that is neither.
+func (e Effective) Flag(f Field) bool { return e.of(f, yesNo) == Flag(true) }
+
+// Names returns a set of names; any reports that there is no limit. It panics for a field that is no set.
+func (e Effective) Names(f Field) (names []string, any bool) {
+	v := e.of(f, set)
+	return v.list(), v.kind == endless
+}
+
+// Allows reports whether a set of what is allowed has the name in it. It panics for a field that is none.
+func (e Effective) Allows(f Field, name string) bool {
+	names, any := e.Names(f)
+	return any || slices.Contains(names, name)
+}
 
 // lease is how long a check of a secret may take. It is no organisation's business.
 const lease = 10 * time.Second
 
-// Lockout returns the limits of guessing, for lockout.Policy.Next. That of the zero Effective refuses everything.
+// Lockout returns the limits of guessing. With those of the zero Effective every attempt is refused.
 func (e Effective) Lockout() lockout.Policy {
 	return lockout.Policy{
-		Max:      e.count(LockoutFailures),
-		Window:   e.span(LockoutWindow),
-		Lock:     e.span(LockoutDuration),
-		MaxLocks: e.count(LockoutRepeats),
+		Max:      e.Count(LockoutFailures),
+		Window:   e.Span(LockoutWindow),
+		Lock:     e.Span(LockoutDuration),
+		MaxLocks: e.Count(LockoutRepeats),
 		Lease:    lease,
 	}
 }
 
-// Password returns the rules for new passwords that package password checks by itself.
+// Password returns the rules for new passwords.
 func (e Effective) Password() password.Policy {
-	return password.Policy{MinLength: e.count(PasswordMinLength), MaxLength: e.count(PasswordMaxLength)}
-}
-
-// Age is how long a password lasts.
-type Age struct {
-	Min    time.Duration // before the owner may change it again
-	Expiry time.Duration // after which it must be changed; 0: never
-	Notice time.Duration // before the expiry from which its owner is told
-}
-
-// PasswordAge returns how long a password lasts.
-func (e Effective) PasswordAge() Age {
-	return Age{e.span(PasswordMinAge), e.span(PasswordExpiry), e.span(PasswordNotice)}
-}
-
-// Session is what bounds a sign-in.
-type Session struct {
-	Concurrent int           // at a time; 0: any number
-	Idle       time.Duration // at most Absolute
-	Absolute   time.Duration
-}
-
-// Session returns what bounds a sign-in. In that of the zero Effective every session is over at once.
-func (e Effective) Session() Session {
-	return Session{e.count(SessionConcurrent), e.span(SessionIdle), e.span(SessionAbsolute)}
-}
-
-// SecondFactor reports whether a sign-in needs one.
-func (e Effective) SecondFactor() bool { return e.yes(SecondFactorRequired) }
-
-// AllowsMethod reports whether a method may be the second factor.
-func (e Effective) AllowsMethod(m symbolon.Method) bool {
-	return e.allows(SecondFactorMethods, string(m))
-}
-
-// AllowsClass reports whether a customer's verification may reach the class.
-func (e Effective) AllowsClass(name string) bool { return e.allows(VerificationClasses, name) }
-
-func (e Effective) allows(f Field, name string) bool {
-	v := e.value(f)
-	return v.kind == endless || v.kind == set && slices.Contains(v.list(), name)
-}
-
-// Verification bounds the proofs of customers.
-type Verification struct {
-	Freshness time.Duration // how old a proof may be
-	Attempts  int           // guesses at one code
-}
-
-// Verification returns what bounds the proofs of customers; see [Effective.AllowsClass] as well.
-func (e Effective) Verification() Verification {
-	return Verification{e.span(VerificationFreshness), e.count(VerificationAttempts)}
-}
-
-// TokenLife returns how long a token may live that carries a customer, or none.
-func (e Effective) TokenLife(customer bool) time.Duration {
-	if customer {
-		return e.span(TokenComposite)
-	}
-	return e.span(TokenAccess)
+	return password.Policy{MinLength: e.Count(PasswordMinLength), MaxLength: e.Count(PasswordMaxLength)}
 }

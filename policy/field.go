@@ -67,9 +67,9 @@ var fields = [...]spec{
 	{field: PasswordMinLength, title: "minimum length", kind: number, order: higher, least: 8, most: 64, things: "characters", standard: Count(15)},
 	{field: PasswordMaxLength, title: "maximum length", kind: number, order: lower, least: 64, most: 1024, things: "characters", standard: Count(256)},
 	{field: PasswordClasses, title: "must contain", kind: set, order: all, words: []string{"letter", "lower", "upper", "digit", "symbol"}, standard: Names[string]()},
-	{field: PasswordSequences, title: "refuse sequences", kind: flag, order: higher, standard: Flag(false)},
-	{field: PasswordRepeats, title: "refuse repeated characters", kind: flag, order: higher, standard: Flag(false)},
-	{field: PasswordCommon, title: "refuse common passwords", kind: flag, order: higher, standard: Flag(true)},
+	{field: PasswordSequences, title: "refuse sequences", kind: yesNo, order: higher, standard: Flag(false)},
+	{field: PasswordRepeats, title: "refuse repeated characters", kind: yesNo, order: higher, standard: Flag(false)},
+	{field: PasswordCommon, title: "refuse common passwords", kind: yesNo, order: higher, standard: Flag(true)},
 	{field: PasswordHistory, title: "refuse former passwords", kind: number, order: higher, most: 24, things: "passwords", standard: Count(0)},
 	{field: PasswordMinAge, title: "minimum age", kind: span, order: higher, most: day, unit: minute, standard: Span(0)},
 	{field: PasswordExpiry, title: "expires after", kind: span, order: lower, least: day, most: 3650 * day, unit: day, endless: "never", standard: NoLimit()},
@@ -80,11 +80,11 @@ var fields = [...]spec{
 	{field: LockoutDuration, title: "a lock lasts", kind: span, order: higher, least: minute, most: 30 * day, unit: 1, endless: "until unlocked", standard: Span(30 * time.Minute)},
 	{field: LockoutRepeats, title: "locks before one holds", kind: number, order: lower, least: 1, most: 100, things: "locks", endless: "unlimited", standard: NoLimit()},
 
-	{field: SessionConcurrent, title: "at a time", kind: number, order: lower, least: 1, most: 1000, things: "sessions", endless: "unlimited", standard: NoLimit()},
+	{field: SessionConcurrent, title: "at a time", kind: number, order: lower, least: 1, most: 64, things: "sessions", standard: Count(64)},
 	{field: SessionIdle, title: "ends when idle for", kind: span, order: lower, least: minute, most: 30 * day, unit: 1, standard: Span(15 * time.Minute)},
 	{field: SessionAbsolute, title: "ends after", kind: span, order: lower, least: minute, most: 30 * day, unit: 1, standard: Span(12 * time.Hour)},
 
-	{field: SecondFactorRequired, title: "required", kind: flag, order: higher, standard: Flag(false)},
+	{field: SecondFactorRequired, title: "required", kind: yesNo, order: higher, standard: Flag(false)},
 	{field: SecondFactorMethods, title: "allowed methods", kind: set, order: common, endless: "any", standard: NoLimit()},
 
 	{field: VerificationClasses, title: "allowed classes", kind: set, order: common, endless: "any", standard: NoLimit()},
@@ -134,7 +134,7 @@ func (s *spec) wrongNames(v Value) string {
 		return fmt.Sprintf("has %d names, at most %d are allowed", len(names), maxNames)
 	}
 	for _, n := range names {
-		if n == "" || len(n) > maxName || !utf8.ValidString(n) || strings.ContainsFunc(n, unreadable) {
+		if n == "" || len(n) > maxName || !utf8.ValidString(n) || strings.ContainsFunc(n, hidden) {
 			return fmt.Sprintf("has a name that is not 1 to %d bytes of visible text without quotes and backslashes", maxName)
 		}
 		if s.words != nil && !slices.Contains(s.words, n) {
@@ -144,7 +144,7 @@ func (s *spec) wrongNames(v Value) string {
 	return ""
 }
 
-func unreadable(r rune) bool {
+func hidden(r rune) bool {
 	return !unicode.IsPrint(r) || unicode.IsSpace(r) || r == '"' || r == '\\'
 }
 
@@ -160,7 +160,7 @@ func (s *spec) form() string {
 			units = "days, hours, minutes and seconds"
 		}
 		what = fmt.Sprintf("a duration in %s from %q to %q", units, s.plain(s.least), s.plain(s.most))
-	case flag:
+	case yesNo:
 		what = "true or false"
 	case set:
 		what = "a list of names"
@@ -190,7 +190,7 @@ func (s *spec) text(v Value) string {
 		return fmt.Sprintf("%d %s", v.n, s.things)
 	case v.kind == span:
 		return s.plain(v.n)
-	case v.kind == flag:
+	case v.kind == yesNo:
 		return map[int64]string{0: "no", 1: "yes"}[v.n]
 	case v.kind == set && v.names == "":
 		return "none"

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -206,14 +205,23 @@ func (f *Forest) below(org symbolon.OrgID) []symbolon.OrgID {
 	return list
 }
 
-// digest is the same for the same organisations with the same wishes, and for no others.
-func (f *Forest) digest() (string, error) {
+// digest is the same for the same nodes, and for no others.
+func digest(nodes map[symbolon.OrgID]Node) (string, error) {
 	h := sha256.New()
-	e := json.NewEncoder(h) // one line each; no line break stands in one unescaped
-	for _, org := range slices.SortedFunc(slices.Values(f.order), cmp.Compare) {
-		if err := e.Encode(f.nodes[org].Node); err != nil {
+	e := json.NewEncoder(h) // a line each; no line break stands in one unescaped
+	for _, org := range slices.Sorted(maps.Keys(nodes)) {
+		if err := e.Encode(nodes[org]); err != nil {
 			return "", err
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// all returns the nodes by their ids.
+func (f *Forest) all() map[symbolon.OrgID]Node {
+	nodes := make(map[symbolon.OrgID]Node, len(f.nodes))
+	for org, n := range f.nodes {
+		nodes[org] = n.Node
+	}
+	return nodes
 }

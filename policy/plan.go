@@ -84,10 +84,7 @@ func (f *Forest) Plan(steps ...Step) (*Forest, Difference, error) {
 	if n := len(steps); n < 1 || n > MaxSteps {
 		return nil, Difference{}, Breaches{{Reason: fmt.Sprintf("a change has 1 to %d steps, not %d", MaxSteps, n)}}
 	}
-	p := planner{Difference: Difference{Steps: slices.Clone(steps)}, before: f, nodes: make(map[symbolon.OrgID]Node, len(f.nodes))}
-	for org, n := range f.nodes {
-		p.nodes[org] = n.Node
-	}
+	p := planner{Difference: Difference{Steps: slices.Clone(steps)}, before: f, nodes: f.all()}
 	for _, s := range steps {
 		p.need(s)
 		if b := s.apply(p.nodes); b != nil {

@@ -13,6 +13,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/symbolon-auth/symbolon"
@@ -52,3 +53,12 @@ const (
 )
 
 func refuse(r Reason, detail string) error { return &Refusal{r, detail} }
+
+// failed says where an error comes from, unless it says so itself.
+func failed(err error) error {
+	var b Breaches
+	if err == nil || errors.Is(err, ErrRefused) || errors.As(err, &b) {
+		return err
+	}
+	return fmt.Errorf("policy: %w", err)
+}

@@ -52,8 +52,8 @@ func (s *spec) schema() map[string]any {
 	case number:
 		is["type"], is["minimum"], is["maximum"] = "integer", s.least, s.most
 	case span:
-		is["type"], is["pattern"] = "string", s.pattern()
-	case flag:
+		is["type"], is["minLength"], is["pattern"] = "string", 2, s.pattern()
+	case yesNo:
 		is["type"] = "boolean"
 	case set:
 		name := map[string]any{"type": "string", "minLength": 1, "maxLength": maxName}
@@ -70,7 +70,7 @@ func (s *spec) schema() map[string]any {
 		panic("policy: a standard marshals: " + err.Error())
 	}
 	order := stricter[s.order]
-	if s.kind == flag {
+	if s.kind == yesNo {
 		order = "true is stricter"
 	}
 	is["title"] = s.title
@@ -86,5 +86,5 @@ func (s *spec) pattern() string {
 			fmt.Fprintf(&each, "([0-9]+%c)?", u.letter)
 		}
 	}
-	return "^(?=.)" + each.String() + "$"
+	return "^" + each.String() + "$"
 }

@@ -68,7 +68,7 @@ func (s *spec) json(v Value) any {
 		return s.endless
 	case number:
 		return v.n
-	case flag:
+	case yesNo:
 		return v.n != 0
 	case set:
 		return append([]string{}, v.list()...)

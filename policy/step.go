@@ -86,7 +86,7 @@ func (s Step) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (s *Step) UnmarshalJSON(data []byte) error {
 	var is storedStep
-	if err := json.Unmarshal(data, &is); err != nil {
+	if err := strict(data, &is); err != nil {
 		return err
 	}
 	*s = Step{is.Do, is.Org, is.Parent, is.Settings, is.Fields}

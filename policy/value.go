@@ -21,7 +21,7 @@ type kind uint8
 const (
 	number kind = iota + 1
 	span
-	flag
+	yesNo
 	set
 	endless
 )
@@ -40,9 +40,9 @@ func Days(n int) Value { return Value{kind: span, n: int64(n) * day} }
 // Flag returns yes or no.
 func Flag(yes bool) Value {
 	if yes {
-		return Value{kind: flag, n: 1}
+		return Value{kind: yesNo, n: 1}
 	}
-	return Value{kind: flag}
+	return Value{kind: yesNo}
 }
 
 // Names returns a set of names, such as methods or classes. Order and repetition make no difference.
@@ -78,7 +78,7 @@ func (v Value) String() string {
 		return strconv.FormatInt(v.n, 10)
 	case span:
 		return formatSpan(v.n)
-	case flag:
+	case yesNo:
 		return strconv.FormatBool(v.n != 0)
 	case set:
 		return strings.Join(v.list(), " ")

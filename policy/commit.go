@@ -1,0 +1,179 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/audit"
+	"github.com/symbolon-auth/symbolon/internal/table"
+)
+
+// Events in the audit.
+const (
+	eventProposed = "policy.proposed"
+	eventApproved = "policy.approved"
+	eventChanged  = "policy.changed"
+)
+
+// errMoved says that something was changed since a commit was computed.
+var errMoved = errors.New("changed meanwhile")
+
+// again runs f on the tree as it stands, until nobody changes it meanwhile. A refusal is recorded.
+func (t *Tree) again(ctx context.Context, rec audit.Record, event string, f func(context.Context, *snapshot) error) error {
+	ctx, cancel := context.WithTimeout(ctx, maxTime)
+	defer cancel()
+	select {
+	case t.turn <- struct{}{}:
+		defer func() { <-t.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", symbolon.ErrUnavailable, context.Cause(ctx))
+	}
+	for {
+		s, err := t.load(ctx)
+		if err != nil {
+			return err
+		}
+		err = f(ctx, s)
+		var refusal *Refusal
+		switch {
+		case errors.As(err, &refusal):
+			rec.Event, rec.Outcome, rec.Reason = event, audit.Denied, string(refusal.Reason)+": "+refusal.detail
+			if failed := t.record(ctx, rec); failed != nil {
+				return failed
+			}
+			return refusal
+		case !errors.Is(err, errMoved):
+			return err
+		case ctx.Err() != nil:
+			return fmt.Errorf("%w: %w", symbolon.ErrUnavailable, context.Cause(ctx))
+		}
+	}
+}
+
+func (t *Tree) record(ctx context.Context, rec audit.Record) (err error) {
+	if rec.ID, err = table.NewID(t.parts.Rand, ""); err != nil {
+		return err
+	}
+	_, err = t.space.Update(ctx, shard, nil, func(tx *table.Tx) error { return rec.Add(tx) })
+	return err
+}
+
+// commit is one change on its way into the store.
+type commit struct {
+	*Tree
+	id    string // of the proposal, and of the change
+	from  *snapshot
+	after *Forest
+	diff  Difference
+	rec   audit.Record
+}
+
+// change writes the organisations that differ, the head, and the record. If it was a proposal until now, that is done.
+func (c *commit) change(ctx context.Context, p *proposal) error {
+	rec, err := c.tells(eventChanged, p)
+	if err != nil {
+		return err
+	}
+	h := head{N: c.from.head.N + 1, Recent: append(slices.Clone(c.from.head.Recent), c.id)}
+	h.Recent = h.Recent[max(0, len(h.Recent)-maxRecent):]
+	if h.Sum, err = digest(c.after.all()); err != nil {
+		return err
+	}
+	touched := c.from.forest.touched(c.after)
+	names := []string{headName, proposalName(c.id)}
+	for _, org := range touched {
+		names = append(names, nodeName(org))
+	}
+	_, err = c.space.Update(ctx, shard, names, func(tx *table.Tx) error {
+		is, err := c.head(tx.View)
+		switch {
+		case err != nil:
+			return err
+		case slices.Contains(is.Recent, c.id): // the reply was lost
+			return nil
+		case is.N != c.from.head.N || is.Sum != c.from.head.Sum:
+			return errMoved
+		}
+		if p != nil { // a proposal counts once, and not after its time
+			was, ok, err := c.waiting(tx.View, c.id)
+			if err != nil {
+				return err
+			}
+			if !ok || len(was.Approvals) != len(p.Approvals)-1 {
+				return errMoved
+			}
+			tx.Delete(proposalName(c.id))
+		}
+		for _, org := range touched {
+			if n := c.after.nodes[org]; n == nil {
+				tx.Delete(nodeName(org))
+			} else if err := table.Put(tx, nodeName(org), n.Node, time.Time{}); err != nil {
+				return err
+			}
+		}
+		return errors.Join(c.sign(tx, headName, h, time.Time{}), rec.Add(tx))
+	})
+	if err == nil {
+		c.keep(&snapshot{h, c.after})
+	}
+	return err
+}
+
+// wait writes the proposal, whose last approval is new, and the record.
+func (c *commit) wait(ctx context.Context, event string, p proposal) error {
+	rec, err := c.tells(event, &p)
+	if err != nil {
+		return err
+	}
+	name := proposalName(c.id)
+	_, err = c.space.Update(ctx, shard, []string{name}, func(tx *table.Tx) error {
+		was, ok, err := c.waiting(tx.View, c.id)
+		n := len(p.Approvals)
+		switch {
+		case err != nil:
+			return err
+		case ok && (n == 0 || was.by(p.Approvals[n-1].By)): // the reply was lost
+			return nil
+		case n > 0 && (!ok || len(was.Approvals) != n-1):
+			return errMoved
+		}
+		return errors.Join(c.sign(tx, name, p, p.Expires), rec.Add(tx))
+	})
+	return err
+}
+
+const maxDetail = 4 << 10 // bytes of a difference in the audit; the digest names the whole of it
+
+// tells returns the record of a change or a proposal.
+func (c *commit) tells(event string, p *proposal) (r audit.Record, err error) {
+	r = c.rec
+	r.Event, r.Outcome, r.Resource = event, audit.Succeeded, "Org/"+string(c.diff.Steps[0].org)
+	r.ID, err = table.NewID(c.parts.Rand, "")
+	looser := 0
+	for _, l := range c.diff.Lines {
+		if l.Looser {
+			looser++
+		}
+	}
+	text := c.diff.String()
+	if len(text) > maxDetail {
+		text = strings.ToValidUTF8(text[:maxDetail], "") + "..."
+	}
+	r.Detail = map[string]string{"proposal": c.id, "digest": c.diff.Digest(), "change": text,
+		"settings": strconv.Itoa(len(c.diff.Lines)), "looser": strconv.Itoa(looser)}
+	if p != nil {
+		r.Detail["proposed_by"] = string(p.By)
+		var by []string
+		for _, a := range p.Approvals {
+			by = append(by, string(a.By))
+		}
+		r.Detail["approved_by"] = strings.Join(by, " ")
+	}
+	return r, err
+}
