@@ -147,76 +147,89 @@ func (e *mysql) commit(ctx context.Context, b storage.Batch) error {
 }
 
 func (e *mysql) apply(ctx context.Context, b storage.Batch) error {
-	if len(b.Ops) == 1 {
-		return e.op(ctx, nil, b.Shard, b.Ops[0], b.Now.UnixMilli())
+	steps := make([]step, len(b.Ops))
+	for i, o := range byName(b.Ops) {
+		// All of them now: with a connection in hand nobody waits for another.
+		stmt, err := e.prepared(ctx, textOf(o))
+		if err != nil {
+			return err
+		}
+		steps[i] = step{stmt, o}
+	}
+	now := b.Now.UnixMilli()
+	if len(steps) == 1 {
+		return steps[0].run(ctx, b.Shard, now)
 	}
 	tx, err := e.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() // which after the Commit does nothing
-	for _, o := range byName(b.Ops) {
-		if err := e.op(ctx, tx, b.Shard, o, b.Now.UnixMilli()); err != nil {
+	for _, s := range steps {
+		s.stmt = tx.StmtContext(ctx, s.stmt)
+		if err := s.run(ctx, b.Shard, now); err != nil {
 			return err
 		}
 	}
 	return tx.Commit()
 }
 
-// op carries out one op, in tx unless that is nil.
-func (e *mysql) op(ctx context.Context, tx *sql.Tx, shard string, o storage.Op, now int64) error {
-	value, expires := stored(o)
+func textOf(o storage.Op) string {
 	switch {
 	case o.Act == storage.Check:
-		stmt, err := e.in(ctx, tx, mysqlCheck)
-		if err != nil {
-			return err
-		}
+		return mysqlCheck
+	case o.Act == storage.Put && o.Cond == storage.Any:
+		return mysqlPut
+	case o.Act == storage.Put && o.Cond == storage.Absent:
+		return mysqlPutAbsent
+	case o.Act == storage.Put:
+		return putMatch
+	case o.Cond == storage.Match:
+		return removeMatch
+	}
+	return remove
+}
+
+// step is an op and its statement.
+type step struct {
+	stmt *sql.Stmt
+	op   storage.Op
+}
+
+// run carries out the op when its condition holds, which is that of
+// storage.Op.Holds, and otherwise changes no row and returns ErrConflict.
+func (s step) run(ctx context.Context, shard string, now int64) error {
+	o := s.op
+	value, expires := stored(o)
+	var args []any
+	switch {
+	case o.Act == storage.Check:
 		var one int
-		err = stmt.QueryRowContext(ctx, shard, o.Name, o.If[:], now).Scan(&one)
+		err := s.stmt.QueryRowContext(ctx, shard, o.Name, o.If[:], now).Scan(&one)
 		if errors.Is(err, sql.ErrNoRows) {
 			return storage.ErrConflict
 		}
 		return err
 	case o.Act == storage.Put && o.Cond == storage.Any:
-		return e.exec(ctx, tx, mysqlPut, shard, o.Name, value, o.Version[:], expires)
+		args = []any{shard, o.Name, value, o.Version[:], expires}
 	case o.Act == storage.Put && o.Cond == storage.Absent:
-		return e.exec(ctx, tx, mysqlPutAbsent, shard, o.Name, value, o.Version[:], expires, now, now, now)
+		args = []any{shard, o.Name, value, o.Version[:], expires, now, now, now}
 	case o.Act == storage.Put:
-		return e.exec(ctx, tx, putMatch, value, o.Version[:], expires, shard, o.Name, o.If[:], now)
+		args = []any{value, o.Version[:], expires, shard, o.Name, o.If[:], now}
 	case o.Cond == storage.Match:
-		return e.exec(ctx, tx, removeMatch, shard, o.Name, o.If[:], now)
+		args = []any{shard, o.Name, o.If[:], now}
+	default:
+		args = []any{shard, o.Name}
 	}
-	if err := e.exec(ctx, tx, remove, shard, o.Name); !errors.Is(err, storage.ErrConflict) {
-		return err
-	}
-	return nil // a delete of nothing is fine
-}
-
-// exec is a conflict when no row changes.
-func (e *mysql) exec(ctx context.Context, tx *sql.Tx, text string, args ...any) error {
-	stmt, err := e.in(ctx, tx, text)
-	if err != nil {
-		return err
-	}
-	done, err := stmt.ExecContext(ctx, args...)
+	done, err := s.stmt.ExecContext(ctx, args...)
 	if err != nil {
 		return err
 	}
 	changed, err := done.RowsAffected()
-	if err == nil && changed == 0 {
+	if err == nil && changed == 0 && o.Cond != storage.Any {
 		return storage.ErrConflict
 	}
 	return err
-}
-
-// in returns the statement for use in tx, or outside of any when that is nil.
-func (e *mysql) in(ctx context.Context, tx *sql.Tx, text string) (*sql.Stmt, error) {
-	stmt, err := e.prepared(ctx, text)
-	if err != nil || tx == nil {
-		return stmt, err
-	}
-	return tx.StmtContext(ctx, stmt), nil
 }
 
 func (e *mysql) sweep(ctx context.Context, before time.Time, limit int) (int, error) {
