@@ -174,9 +174,13 @@ func (s *spec) form() string {
 	return what
 }
 
+// plain writes seconds in the units of the field.
 func (s *spec) plain(seconds int64) string {
-	if s.unit == day {
+	switch {
+	case s.unit == day && seconds%day == 0:
 		return fmt.Sprintf("%dd", seconds/day)
+	case s.unit == minute && seconds == 0:
+		return "0m"
 	}
 	return formatSpan(seconds)
 }

@@ -97,8 +97,9 @@ func parse[T any](data []byte, f func(*parser) T) (T, error) {
 		p.wrong(0, "is not valid UTF-8")
 	default:
 		v := f(p)
+		at := p.ahead()
 		if _, err := p.dec.Token(); !p.broken && err != io.EOF {
-			p.wrong(int(p.dec.InputOffset()), "goes on after its end")
+			p.wrong(at, "goes on after its end")
 		}
 		if p.mistakes == nil {
 			return v, nil
@@ -126,15 +127,21 @@ func (p *parser) wrong(at int, reason string) {
 	p.mistakes = append(p.mistakes, Mistake{Line: line, Column: column, Reason: reason})
 }
 
+// ahead returns where the next token begins.
+func (p *parser) ahead() int {
+	at := int(p.dec.InputOffset())
+	for at < len(p.data) && strings.IndexByte(" \t\r\n,:", p.data[at]) >= 0 {
+		at++
+	}
+	return at
+}
+
 // next returns the next token, and nil when there is none or JSON's null.
 func (p *parser) next() json.Token {
 	if p.broken {
 		return nil
 	}
-	p.at = int(p.dec.InputOffset())
-	for p.at < len(p.data) && strings.IndexByte(" \t\r\n,:", p.data[p.at]) >= 0 {
-		p.at++
-	}
+	p.at = p.ahead()
 	t, err := p.dec.Token()
 	if err != nil {
 		p.broken = true
