@@ -153,8 +153,8 @@ func (a *Actors) SignIn(ctx context.Context, login, pw string) (symbolon.Princip
 	}
 	answer, err := a.gate.Run(ctx, try.Try)
 	switch {
-	case errors.Is(err, password.ErrBusy):
-		return symbolon.Principal{}, refuse(ReasonBusy)
+	case errors.Is(err, password.ErrBusy): // the same for everybody, so it tells nothing
+		return symbolon.Principal{}, fmt.Errorf("authn: %w: %w", symbolon.ErrUnavailable, err)
 	case err != nil:
 		return symbolon.Principal{}, failed(err)
 	case answer.Verdict != lockout.Granted:

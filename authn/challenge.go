@@ -97,7 +97,8 @@ func (s *Subjects) Challenge(ctx context.Context, claim symbolon.Principal, m sy
 			return refuse(ReasonLimit)
 		}
 		i.Codes++
-		rec := challengeRecord{ch.ID, s.hashCode(f, ch.ID, code), operation, ch.Expires}
+		rec := challengeRecord{ID: ch.ID, For: operation, Expires: ch.Expires}
+		rec.Code = s.hashCode(f, rec, code)
 		if err := table.Put(tx, name, rec, ch.Expires); err != nil {
 			return err
 		}
@@ -113,9 +114,7 @@ func (s *Subjects) Challenge(ctx context.Context, claim symbolon.Principal, m sy
 	if err != nil {
 		return Challenge{}, failed(err)
 	}
-	// What cannot be delivered now is delivered by Run; the answer is the same,
-	// or it would tell which customers have a telephone.
-	_ = s.box.Deliver(ctx, shard, item)
+	s.box.Start(ctx, shard, item) // and not waited for, or time would tell who has a telephone (S13)
 	return ch, nil
 }
 
@@ -176,7 +175,7 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 			}
 			tx.Delete(name) // a code works once
 			at := tx.Now().Truncate(time.Second)
-			v := i.verification(f.Interaction.ID).With(symbolon.Proof{Method: m, At: at, Interaction: f.Interaction.ID, For: ch.For})
+			v := i.verification(f.Interaction.ID, at.Add(-s.opt.Proof)).With(symbolon.Proof{Method: m, At: at, Interaction: f.Interaction.ID, For: ch.For})
 			i.Proofs = nil
 			for _, p := range v.Proofs {
 				i.Proofs = append(i.Proofs, proof{p.Method, p.At, p.For})
@@ -206,7 +205,7 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 
 // prove completes the facts of a claim with what an interaction's record holds.
 func (s *Subjects) prove(f *symbolon.Facts, i interaction) {
-	f.SubjectProof = i.verification(f.Interaction.ID)
+	f.SubjectProof = i.verification(f.Interaction.ID, time.Time{})
 	f.Proved = true
 	f.Stamps.Verification = i.Verification
 	f.Limits.NotAfter = earlier(f.Limits.NotAfter, earlier(i.End, f.SubjectProof.Since().Add(s.opt.Proof)))
@@ -243,10 +242,11 @@ func (s *Subjects) newCode() (string, error) {
 	return fmt.Sprintf("%0*d", codeDigits, n), nil
 }
 
-// hashCode binds a code to its customer, interaction and challenge, so that it
-// works nowhere else; the key keeps a reader of the store from trying all codes.
-func (s *Subjects) hashCode(f symbolon.Facts, challengeID, code string) []byte {
-	return s.codes(string(f.Claimed.ID), string(f.Interaction.ID), challengeID, code)
+// hashCode binds a code to its customer, interaction, challenge, operation and
+// end, so that it works nowhere else and for nothing else, whoever rewrites the
+// record; the key keeps a reader of the store from trying all codes.
+func (s *Subjects) hashCode(f symbolon.Facts, c challengeRecord, code string) []byte {
+	return s.codes(string(f.Claimed.ID), string(f.Interaction.ID), c.ID, c.For, formatTime(c.Expires), code)
 }
 
 type codeCheck struct {
@@ -257,10 +257,10 @@ type codeCheck struct {
 }
 
 func (c *codeCheck) Verify(v *table.View) bool {
-	want := c.subjects.hashCode(c.facts, c.id, c.code)
 	rec, ok, err := table.Get[challengeRecord](v, c.name)
+	want := c.subjects.hashCode(c.facts, rec, c.code)
 	return err == nil && ok && rec.ID == c.id && v.Now().Before(rec.Expires) && hmac.Equal(want, rec.Code)
 }
 
-func (c *codeCheck) Dummy()   { c.subjects.hashCode(c.facts, c.id, c.code) }
+func (c *codeCheck) Dummy()   { c.subjects.hashCode(c.facts, challengeRecord{ID: c.id}, c.code) }
 func (c *codeCheck) Release() {}

@@ -41,9 +41,14 @@ type proof struct {
 	For    string          `json:"for"`
 }
 
-func (i interaction) verification(id symbolon.InteractionID) symbolon.Verification {
+// verification returns the proofs since a time: one that is too old counts no
+// longer, and must not make a fresh one end with it.
+func (i interaction) verification(id symbolon.InteractionID, since time.Time) symbolon.Verification {
 	var v symbolon.Verification
 	for _, p := range i.Proofs {
+		if !p.At.After(since) {
+			continue
+		}
 		v = v.With(symbolon.Proof{Method: p.Method, At: p.At, Interaction: id, For: p.For})
 	}
 	return v
@@ -218,8 +223,10 @@ func (s *Subjects) born(tx *table.Tx, subject symbolon.SubjectID, party string) 
 		if slices.Contains(c.Locks, m) {
 			continue
 		}
-		if err := attempt.Born(tx, lockName(subject, m), s.opt.Lockout); err != nil {
-			return err
+		if lock := lockName(subject, m); !tx.Has(lock) { // whoever deletes the list must not open the lock
+			if err := attempt.Born(tx, lock, s.opt.Lockout); err != nil {
+				return err
+			}
 		}
 		c.Locks = append(c.Locks, m)
 	}
@@ -308,7 +315,7 @@ func (s *Subjects) Join(ctx context.Context, p symbolon.Principal, id symbolon.I
 		return symbolon.Principal{}, failed(errors.Join(err, refuse(ReasonUnknown)))
 	}
 	if i.Holder != string(f.Actor.ID) {
-		return symbolon.Principal{}, refuse(ReasonNotYours)
+		return symbolon.Principal{}, s.recordRefusal(ctx, p, symbolon.SubjectID(i.Subject), id)
 	}
 	subject, err := s.parts.Subject(ctx, symbolon.SubjectID(i.Subject))
 	if err != nil {
@@ -331,6 +338,21 @@ func (s *Subjects) Join(ctx context.Context, p symbolon.Principal, id symbolon.I
 	}
 	f.Limits.NotAfter = earlier(f.Limits.NotAfter, i.End)
 	return symbolon.Seal(seal.Ours(), s.realm, f)
+}
+
+// recordRefusal writes down who reached for a call that is not theirs (AU-02).
+func (s *Subjects) recordRefusal(ctx context.Context, p symbolon.Principal, subject symbolon.SubjectID, id symbolon.InteractionID) error {
+	r := audit.About(p)
+	r.Event, r.Outcome, r.Reason, r.Subject, r.Interaction = "interaction.joined", audit.Denied, string(ReasonNotYours), subject, id
+	var err error
+	if r.ID, err = table.NewID(s.parts.Rand, ""); err != nil {
+		return failed(err)
+	}
+	shard := table.ShardOf("actor", string(r.Actor))
+	if _, err = s.space.Update(ctx, shard, nil, func(tx *table.Tx) error { return r.Add(tx) }); err != nil {
+		return failed(err)
+	}
+	return refuse(ReasonNotYours)
 }
 
 func earlier(a, b time.Time) time.Time {

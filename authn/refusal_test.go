@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,6 +18,7 @@ import (
 	"github.com/symbolon-auth/symbolon/audit"
 	"github.com/symbolon-auth/symbolon/authn"
 	"github.com/symbolon-auth/symbolon/authn/authntest"
+	"github.com/symbolon-auth/symbolon/password"
 	"github.com/symbolon-auth/symbolon/storage"
 	"github.com/symbolon-auth/symbolon/storage/memory"
 	"github.com/symbolon-auth/symbolon/storage/storagetest"
@@ -442,4 +444,30 @@ func TestTenantsInOneStore(t *testing.T) {
 		_, err = a.SignInKey(t.Context(), key)
 		require.Equal(t, i == 0, err == nil, "a key of another tenant")
 	}
+}
+
+// AN-47, PW-16: each refusal costs one hash, seen in the 19 MiB that one takes rather than in its time.
+func TestEveryRefusalCostsOneHash(t *testing.T) {
+	d := newDesk(t, memory.New())
+	hasher, err := password.NewHasher(nil)
+	require.NoError(t, err)
+	d.actors, err = authn.NewActors(d.realm, &authn.ActorsOptions{Hasher: hasher})
+	require.NoError(t, err)
+	require.NoError(t, d.actors.AsHost("test").SetPassword(t.Context(), "mia", right))
+	cost := func(login, pw string) float64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := d.actors.SignIn(t.Context(), login, pw)
+		runtime.ReadMemStats(&after)
+		require.ErrorIs(t, err, authn.ErrRefused)
+		return float64(after.TotalAlloc-before.TotalAlloc) / (19 << 20)
+	}
+	for range 5 {
+		require.InDelta(t, 1, cost("mia", "wrong"), 0.2, "wrong")
+	}
+	require.InDelta(t, 1, cost("mia", "wrong"), 0.2, "locked")
+	require.InDelta(t, 1, cost("mia", right), 0.2, "locked, with the right password")
+	require.InDelta(t, 1, cost("nobody", "wrong"), 0.2, "unknown")
+	require.InDelta(t, 1, cost("mia2", "wrong"), 0.2, "an employee without a password")
+	require.InDelta(t, 1, cost("pbx", "wrong"), 0.2, "a service")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -55,6 +56,21 @@ func (i *inbox) last(t testing.TB) authn.Message {
 	defer i.mu.Unlock()
 	require.NotEmpty(t, i.got, "no code was sent")
 	return i.got[len(i.got)-1]
+}
+
+// wait returns when the message of a challenge has arrived.
+func (i *inbox) wait(t testing.TB, id string) {
+	t.Helper()
+	for range 1000 {
+		i.mu.Lock()
+		arrived := i.down || slices.ContainsFunc(i.got, func(m authn.Message) bool { return m.ID == id })
+		i.mu.Unlock()
+		if arrived {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("no code was sent")
 }
 
 var people = symbolon.ActorMap{
@@ -138,6 +154,7 @@ func (d *desk) ask(claim symbolon.Principal) authn.Challenge {
 	d.t.Helper()
 	c, err := d.subjects.Challenge(d.t.Context(), claim, symbolon.MethodSMS, "sim.change")
 	require.NoError(d.t, err)
+	d.inbox.wait(d.t, c.ID)
 	return c
 }
 

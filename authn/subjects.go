@@ -63,13 +63,15 @@ func NewSubjects(a *Actors, send Sender, opts *SubjectsOptions) (*Subjects, erro
 	}
 	o.Methods = slices.Clone(o.Methods)
 	need(a != nil, "Actors")
-	need(send != nil, "a Sender")
+	f, isFunc := send.(SenderFunc)
+	need(send != nil && (!isFunc || f != nil), "a Sender")
 	need(o.Lease > 0 && o.Lease <= maxLease, "Lease of at most 30 seconds")
 	need(o.Longest >= o.Lease && o.Longest <= maxLongest, "Longest of at least Lease and at most 24 hours")
 	need(o.Proof > 0 && o.Proof <= o.Longest, "Proof of at most Longest")
 	need(o.CodeLife > 0 && o.CodeLife <= maxCodeLife, "CodeLife of at most 10 minutes")
 	need(o.MaxCodes > 0 && o.MaxCodes <= 20, "MaxCodes of 1 to 20")
-	for _, m := range o.Methods {
+	for i, m := range o.Methods {
+		need(!slices.Contains(o.Methods[:i], m), fmt.Sprintf("Methods with %q only once", string(m)))
 		need(m == symbolon.MethodSMS || m == symbolon.MethodCall, fmt.Sprintf("Methods that carry a code to a telephone, which %q does not (AN-24)", string(m)))
 	}
 	if err := o.Lockout.Validate(); err != nil {

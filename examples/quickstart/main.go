@@ -25,8 +25,8 @@ func main() {
 	mayAsk := authz.PolicyText(`permit (principal, action, resource) when { context.subject.methods.contains("sms") };`)
 	people := symbolon.ActorMap{"mia": {Roles: []string{"care"}}, "pbx": {Kind: symbolon.Service}} // or two look-ups
 	customers := symbolon.SubjectMap{"cust-42": {Account: "acct-42"}}                              // or one look-up
-	var code string                                                                                // what the customer reads from their phone
-	text := authn.SenderFunc(func(_ context.Context, m authn.Message) error { code = m.Code.Reveal(); return nil })
+	phone := make(chan string, 1)                                                                  // the customer's
+	text := authn.SenderFunc(func(_ context.Context, m authn.Message) error { phone <- m.Code.Reveal(); return nil })
 
 	ctx := context.Background()
 	acme := must(symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: memory.New(), Secret: secret, Actors: people, Subjects: customers}, nil))
@@ -42,7 +42,7 @@ func main() {
 	call := must(subjects.Open(ctx, pbx, authn.Call{ID: "call-1", Channel: "phone", Agent: "mia", Subject: "cust-42"}))
 	claim := must(subjects.Join(ctx, mia, call)) // a customer is claimed, nothing is proved
 	ask := must(subjects.Challenge(ctx, claim, symbolon.MethodSMS, "sim.change"))
-	both := must(subjects.Confirm(ctx, claim, ask.ID, code))       // both halves match
+	both := must(subjects.Confirm(ctx, claim, ask.ID, <-phone))    // both halves match
 	who := must(tokens.Verify(ctx, must(tokens.Issue(ctx, both)))) // through the network and back
 	grant := must(guard.Authorize(ctx, who, authz.Request{Action: "sim.change", Resource: authz.Resource{Type: "Line", ID: "+15550100", Account: "acct-42"}}))
 	fmt.Println(grant.Principal()) // mia for cust-42

@@ -120,6 +120,7 @@ func TestTwoHundredParallelGuesses(t *testing.T) {
 			got := v.burst(200, "wrong")
 			require.EqualValues(t, 5, v.compared.Load(), "compared with the secret")
 			require.Zero(t, got[lockout.Granted])
+			require.EqualValues(t, 200-got[lockout.Busy], v.compared.Load()+v.dummies.Load(), "AN-47: each guess that was answered cost one check")
 			answer, err := v.guess(0, "right")
 			require.NoError(t, err)
 			require.Equal(t, lockout.Locked, answer.Verdict, "LK-08: the right secret of a locked account")

@@ -2,9 +2,9 @@
 // with its cause and sent afterwards, so that a crash in between loses neither
 // (AU-10).
 //
-// Callers make one [Box], add [Box.Op] to the commit, and then call
-// [Box.Deliver] for the row just written. [Box.Run] delivers what was left, from
-// any process of the fleet. Delivery is at least once.
+// Callers make one [Box], add an [Item] to the commit, and then call [Box.Start]
+// for it, which does not wait. [Box.Run] delivers what was left, from any process
+// of the fleet. Delivery is at least once.
 package outbox
 
 import (
@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/symbolon-auth/symbolon/internal/table"
@@ -22,7 +23,9 @@ import (
 
 const (
 	prefix   = "due/"
-	claim    = 20 * time.Second // how long a delivery may take before somebody else tries
+	claim    = 20 * time.Second // how long a row is left to whoever took it
+	patience = 15 * time.Second // how long one delivery may take, less than claim
+	parallel = 16               // deliveries at a time: one gateway that hangs must not stop the others
 	maxBack  = 10 * time.Minute
 	scanPage = 64
 )
@@ -34,6 +37,7 @@ type Box struct {
 	aead  cipher.AEAD
 	rand  io.Reader
 	send  func(context.Context, []byte) error
+	slots chan struct{}
 }
 
 type row struct {
@@ -51,13 +55,14 @@ func New(space *table.Space, key []byte, rand io.Reader, send func(context.Conte
 	if err != nil {
 		return nil, err
 	}
-	return &Box{space, aead, rand, send}, nil
+	return &Box{space, aead, rand, send, make(chan struct{}, parallel)}, nil
 }
 
 // Item is one payload on its way.
 type Item struct {
 	id   string
 	name string
+	row  row
 	op   storage.Op
 }
 
@@ -77,22 +82,24 @@ func (b *Box) Seal(payload []byte, until time.Time) (Item, error) {
 	}
 	// The first delivery is tried by whoever commits; others wait for the claim to end.
 	name := rowName(b.space.Now().Add(claim), id)
-	op, err := table.NewRow(name, row{Sealed: b.aead.Seal(nonce, nonce, payload, []byte(id))}, until)
-	return Item{id, name, op}, err
+	r := row{Sealed: b.aead.Seal(nonce, nonce, payload, []byte(id))}
+	op, err := table.NewRow(name, r, until)
+	return Item{id, name, r, op}, err
 }
 
-// Deliver sends an item that was just committed in a shard. If it cannot be
-// sent now, Run will try again.
-func (b *Box) Deliver(ctx context.Context, sh table.Shard, i Item) error {
-	v, err := b.space.Read(ctx, sh, i.name)
-	if err != nil {
-		return err
+// Start begins to deliver an item that was just committed in a shard, and does
+// not wait for it: how long a gateway takes must not show to whoever asked. What
+// cannot be sent now, or finds all slots taken, is sent by Run.
+func (b *Box) Start(ctx context.Context, sh table.Shard, i Item) {
+	select {
+	case b.slots <- struct{}{}:
+	default:
+		return
 	}
-	r, ok, err := table.Get[row](v, i.name)
-	if err != nil || !ok {
-		return err
-	}
-	return b.deliver(ctx, sh, i.id, i.name, r)
+	go func() {
+		defer func() { <-b.slots }()
+		_ = b.deliver(context.WithoutCancel(ctx), sh, i.id, i.name, i.row)
+	}()
 }
 
 // Run delivers what is due, once a second, until ctx ends, and returns why it
@@ -113,9 +120,11 @@ func (b *Box) Run(ctx context.Context) error {
 	}
 }
 
-// Sweep delivers what is due in one shard now.
+// Sweep delivers what is due in one shard now, several at a time.
 func (b *Box) Sweep(ctx context.Context, sh table.Shard) error {
-	var errs []error
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	var errs failures
 	for after := ""; ; {
 		rows, next, err := b.space.Scan(ctx, sh, prefix, after, scanPage)
 		if err != nil {
@@ -124,23 +133,48 @@ func (b *Box) Sweep(ctx context.Context, sh table.Shard) error {
 		for _, found := range rows {
 			due, id, ok := parseName(found.Name)
 			if ok && due.After(b.space.Now()) {
-				return errors.Join(errs...) // they are sorted by time
+				wg.Wait()
+				return errs.join() // they are sorted by time
 			}
 			r, err := table.Decode[row](found)
 			if err != nil || !ok {
-				errs = append(errs, errors.Join(err, fmt.Errorf("outbox: row %q cannot be delivered", found.Name)))
+				errs.add(errors.Join(err, fmt.Errorf("outbox: row %q cannot be delivered", found.Name)))
 				continue
 			}
 			r.Tries++
 			again := rowName(b.space.Now().Add(claim+backoff(r.Tries)), id)
-			if err := b.claim(ctx, sh, found.Name, again, r); err == nil {
-				errs = append(errs, b.deliver(ctx, sh, id, again, r))
+			b.slots <- struct{}{} // each delivery ends, so this does
+			if b.claim(ctx, sh, found.Name, again, r) != nil {
+				<-b.slots // somebody else has it
+				continue
 			}
+			wg.Go(func() {
+				defer func() { <-b.slots }()
+				errs.add(b.deliver(ctx, sh, id, again, r))
+			})
 		}
 		if after = next; next == "" {
-			return errors.Join(errs...)
+			wg.Wait()
+			return errs.join()
 		}
 	}
+}
+
+type failures struct {
+	mu   sync.Mutex
+	errs []error
+}
+
+func (f *failures) add(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.errs = append(f.errs, err)
+}
+
+func (f *failures) join() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return errors.Join(f.errs...)
 }
 
 var errTaken = errors.New("outbox: somebody else delivers it")
@@ -167,7 +201,9 @@ func (b *Box) deliver(ctx context.Context, sh table.Shard, id, name string, r ro
 	if err != nil {
 		return errors.New("outbox: a sealed row was altered")
 	}
-	if err := b.send(ctx, payload); err != nil {
+	sending, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := b.send(sending, payload); err != nil {
 		return fmt.Errorf("outbox: not delivered yet: %w", err)
 	}
 	_, err = b.space.Update(ctx, sh, []string{name}, func(tx *table.Tx) error {

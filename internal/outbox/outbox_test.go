@@ -62,13 +62,16 @@ func rows(t *testing.T, store storage.Store) []storage.Record {
 // AU-10: what was committed is delivered, by the one who committed it or by anybody else later.
 func TestDelivery(t *testing.T) {
 	t.Run("at once, and then its row is gone", func(t *testing.T) {
-		store, p := memory.New(), &telephone{}
-		b, s := open(t, store, p)
-		item := post(t, b, s, "your code is 123456")
-		require.NotContains(t, string(rows(t, store)[0].Value), "123456", "a reader of the store learns no code")
-		require.NoError(t, b.Deliver(t.Context(), 7, item))
-		require.Equal(t, []string{"your code is 123456"}, p.got)
-		require.Empty(t, rows(t, store))
+		synctest.Test(t, func(t *testing.T) {
+			store, p := memory.New(), &telephone{}
+			b, s := open(t, store, p)
+			item := post(t, b, s, "your code is 123456")
+			require.NotContains(t, string(rows(t, store)[0].Value), "123456", "a reader of the store learns no code")
+			b.Start(t.Context(), 7, item)
+			synctest.Wait()
+			require.Equal(t, []string{"your code is 123456"}, p.got)
+			require.Empty(t, rows(t, store))
+		})
 	})
 	t.Run("by another process after a crash, once", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -91,7 +94,9 @@ func TestDelivery(t *testing.T) {
 			store, p := memory.New(), &telephone{down: true}
 			b, s := open(t, store, p)
 			item := post(t, b, s, "a")
-			require.Error(t, b.Deliver(t.Context(), 7, item))
+			b.Start(t.Context(), 7, item)
+			synctest.Wait()
+			require.Empty(t, p.got)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			go func() {
@@ -110,6 +115,37 @@ func TestDelivery(t *testing.T) {
 			require.NoError(t, b.Sweep(t.Context(), 7))
 			require.Equal(t, []string{"a"}, p.got)
 		})
+	})
+}
+
+// One gateway that never answers stops nobody else's message, and its own is tried again.
+func TestAGatewayThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, p := memory.New(), &telephone{}
+		s := table.New(store, "acme", time.Now, rand.Reader)
+		hung := 0
+		b, err := outbox.New(s, make([]byte, 32), rand.Reader, func(ctx context.Context, payload []byte) error {
+			if string(payload) == "hang" {
+				hung++
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return p.send(ctx, payload)
+		})
+		require.NoError(t, err)
+		for range 3 {
+			post(t, b, s, "hang")
+		}
+		time.Sleep(time.Millisecond)
+		post(t, b, s, "mine")
+		ctx, cancel := context.WithTimeout(t.Context(), 22*time.Second)
+		defer cancel()
+		_ = b.Run(ctx)
+		require.Equal(t, []string{"mine"}, p.got)
+		ctx, cancel = context.WithTimeout(t.Context(), 3*time.Minute)
+		defer cancel()
+		_ = b.Run(ctx)
+		require.Greater(t, hung, 3)
 	})
 }
 

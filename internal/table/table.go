@@ -27,7 +27,7 @@ const (
 	maxTime  = 5 * time.Second       // an update that has not won by then is refused
 	minPause = 50 * time.Microsecond // between two tries, doubled each time, with full jitter
 	maxPause = 5 * time.Millisecond
-	maxLost  = 3 // replies that may be lost on the way before the store counts as down
+	maxLost  = 10 // errors in one update before the store counts as down; the time usually ends it first
 	gates    = 1024
 )
 
