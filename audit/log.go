@@ -51,7 +51,8 @@ const (
 	scanPage     = 256
 )
 
-// List returns what matches, oldest first. The error wraps
+// List returns what matches, oldest first. Every query looks through all of the
+// tenant's records since Query.Since, whatever else it asks for: bound it by time. The error wraps
 // symbolon.ErrUnavailable if the store fails; a record that cannot be read
 // fails the list rather than being left out.
 func (l *Log) List(ctx context.Context, q Query) (Page, error) {

@@ -50,7 +50,8 @@ func challengeName(id symbolon.InteractionID, m symbolon.Method) string {
 }
 
 // Challenge sends a code to the claimed customer, for one operation: the proof
-// that follows counts for nothing else (S15). A new code takes the place of the
+// that follows counts for nothing else (S15). To a Guard the operation is the
+// name of an action; the customer reads it in the message. A new code takes the place of the
 // one before and gives no guess back (AN-22). Whether the customer can be reached
 // in this way does not show (S13). claim comes from [Subjects.Join].
 func (s *Subjects) Challenge(ctx context.Context, claim symbolon.Principal, m symbolon.Method, operation string) (Challenge, error) {

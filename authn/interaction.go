@@ -113,20 +113,17 @@ func (s *Subjects) Open(ctx context.Context, by symbolon.Principal, c Call) (sym
 	return id, failed(s.begin(ctx, shard, by, c, id))
 }
 
+// check names every field that is wrong at once.
 func (c Call) check() error {
-	if _, err := symbolon.ParseID[string](c.ID); err != nil {
-		return fmt.Errorf("authn: Call.ID: %w", err)
+	var errs []error
+	for _, f := range []struct{ name, value string }{
+		{"ID", c.ID}, {"Channel", c.Channel}, {"Agent", string(c.Agent)}, {"Subject", string(c.Subject)},
+	} {
+		if _, err := symbolon.ParseID[string](f.value); err != nil {
+			errs = append(errs, fmt.Errorf("authn: Call.%s: %w", f.name, err))
+		}
 	}
-	if _, err := symbolon.ParseID[string](c.Channel); err != nil {
-		return fmt.Errorf("authn: Call.Channel: %w", err)
-	}
-	if _, err := symbolon.ParseID[symbolon.ActorID](string(c.Agent)); err != nil {
-		return fmt.Errorf("authn: Call.Agent: %w", err)
-	}
-	if _, err := symbolon.ParseID[symbolon.SubjectID](string(c.Subject)); err != nil {
-		return fmt.Errorf("authn: Call.Subject: %w", err)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // service returns the facts of a live Principal of kind service.

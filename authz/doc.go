@@ -16,6 +16,11 @@
 //	permit (principal in Role::"care", action == Action::"sim.change", resource is Line);
 //	permit (principal, action, resource) when { context.subject.methods.contains("sms") };
 //
-// [Guard.Schema] shows what a policy can read. An attribute that is not set
-// silences every permit that reads it and arms every forbid (S5).
+// A policy can read principal.{kind, org, roles by "in", methods, ...}, resource.
+// {id, account}, context.subject.{level, methods, classes, verifiedAt, ...},
+// context.interaction, context.params, context.now, context.purpose, and what a
+// host declares in [Options.Schema]: principal.host, context.subject.host,
+// resource.host and context.env. [Guard.Schema] shows all of it with its types.
+// An attribute that is not set silences every permit that reads it and arms every
+// forbid (S5).
 package authz

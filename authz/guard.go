@@ -58,7 +58,7 @@ func NewGuard(r *symbolon.Realm, c Config, opts *Options) (*Guard, error) {
 	if opts != nil {
 		o = *opts
 	}
-	customer := false // whether any action concerns one
+	customer := len(c.Actions) == 0 // whether any action concerns one, as most do
 	for _, a := range c.Actions {
 		customer = customer || a.Concern != OfNone
 	}
@@ -105,6 +105,13 @@ func setError(which string, err error) error {
 // Schema returns what policies can read, as a Cedar schema, for editors and for
 // people.
 func (g *Guard) Schema() string { return g.schema }
+
+// Declared returns how an action was declared, and whether it was.
+func (g *Guard) Declared(a Action) (Spec, bool) {
+	s, ok := g.actions[a]
+	s.Params = maps.Clone(s.Params)
+	return s, ok
+}
 
 // Decide says whether a request is allowed and why, for a screen that shows what
 // is possible. Nothing may be done on the strength of it, and it leaves no

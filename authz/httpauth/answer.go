@@ -28,7 +28,9 @@ type need struct {
 
 // Refuse answers with what an error means to the caller: for handlers that are
 // refused later on, such as by Guard.Begin. An error that is no refusal of ours
-// is the host's own and shows nothing of itself.
+// is the host's own and shows nothing of itself. It takes a caller with a token
+// for granted: a handler that takes passwords answers a refused one with 401
+// itself.
 func Refuse(w http.ResponseWriter, err error) {
 	var up *authz.StepUpError
 	var denied *authz.DeniedError

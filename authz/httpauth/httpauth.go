@@ -97,8 +97,12 @@ type Asked struct {
 // wraps symbolon.ErrInvalid is answered with 400, one that wraps
 // symbolon.ErrUnavailable with 503, and a resource that does not exist
 // (symbolon.ErrNotFound) like one that the caller may not touch, so that nobody
-// can try out what exists.
+// can try out what exists. It panics for an action that was not declared, so that
+// a slip of the pen shows at the start.
 func (a *Auth) Grant(action authz.Action, what func(*http.Request) (Asked, error), then func(http.ResponseWriter, *http.Request, authz.Grant)) http.Handler {
+	if _, ok := a.guard.Declared(action); !ok {
+		panic(fmt.Sprintf("httpauth: the Guard's Config.Actions do not declare %q", string(action)))
+	}
 	return a.Principal(func(w http.ResponseWriter, r *http.Request, p symbolon.Principal) {
 		asked, err := what(r)
 		if err != nil {

@@ -195,6 +195,11 @@ func TestFailed(t *testing.T) {
 	}
 }
 
+func TestAnUndeclaredActionStopsTheStart(t *testing.T) {
+	_, auth := newDesk(t)
+	require.PanicsWithValue(t, `httpauth: the Guard's Config.Actions do not declare "line.raed"`, func() { auth.Grant("line.raed", nil, nil) })
+}
+
 func TestPrincipal(t *testing.T) {
 	_, auth := newDesk(t)
 	h := auth.Principal(func(w http.ResponseWriter, _ *http.Request, p symbolon.Principal) {
