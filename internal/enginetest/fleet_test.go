@@ -5,9 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,25 +28,25 @@ const (
 // Each process sends each round 16 callers after one name. However many there
 // are, each name has one winner.
 func TestOneWinnerInFourProcesses(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "symbolon.db")
-	sum := 0
-	for i, line := range fleet.Run(t, processes, "single-winner", path) {
-		won, err := strconv.Atoi(line)
-		require.NoError(t, err)
-		t.Logf("process %d won %d of %d", i, won, rounds)
-		sum += won
-	}
-	require.Equal(t, rounds, sum)
+	engines.EachShared(t, func(t *testing.T, e engines.Engine) {
+		sum := 0
+		for i, line := range fleet.Run(t, processes, "single-winner", e.Name, e.At) {
+			won, err := strconv.Atoi(line)
+			require.NoError(t, err)
+			t.Logf("process %d won %d of %d", i, won, rounds)
+			sum += won
+		}
+		require.Equal(t, rounds, sum)
 
-	s := engines.SQLite(t, path)
-	found, err := s.Scan(t.Context(), "fleet", "prize/", "", storage.MaxScan)
-	require.NoError(t, err)
-	require.Len(t, found, rounds)
+		found, err := e.Open(t).Scan(t.Context(), "fleet", "prize/", "", storage.MaxScan)
+		require.NoError(t, err)
+		require.Len(t, found, rounds)
+	})
 }
 
 func singleWinner(m *fleet.Member) (string, error) {
 	ctx := context.Background()
-	s, closeAll, err := engines.OpenSQLite(ctx, m.Args[0])
+	s, closeAll, err := engines.Connect(ctx, m.Args[0], m.Args[1])
 	if err != nil {
 		return "", err
 	}
@@ -75,19 +73,20 @@ func singleWinner(m *fleet.Member) (string, error) {
 
 // Money moves between two records in all processes at once, and none is lost.
 func TestSumsAreKeptInFourProcesses(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "symbolon.db")
-	s := engines.SQLite(t, path)
-	require.NoError(t, commit(t.Context(), s, put("left", "1000"), put("right", "1000")))
-	fleet.Run(t, processes, "transfer", path)
-	left, right, _, err := balances(t.Context(), s)
-	require.NoError(t, err)
-	require.Equal(t, 2000, left+right)
-	require.Equal(t, 1000+processes*transfers, left, "each transfer moved 1 to the left, once")
+	engines.EachShared(t, func(t *testing.T, e engines.Engine) {
+		s := e.Open(t)
+		require.NoError(t, commit(t.Context(), s, put("left", "1000"), put("right", "1000")))
+		fleet.Run(t, processes, "transfer", e.Name, e.At)
+		left, right, _, err := balances(t.Context(), s)
+		require.NoError(t, err)
+		require.Equal(t, 2000, left+right)
+		require.Equal(t, 1000+processes*transfers, left, "each transfer moved 1 to the left, once")
+	})
 }
 
 func transfer(m *fleet.Member) (string, error) {
 	ctx := context.Background()
-	s, closeAll, err := engines.OpenSQLite(ctx, m.Args[0])
+	s, closeAll, err := engines.Connect(ctx, m.Args[0], m.Args[1])
 	if err != nil {
 		return "", err
 	}
@@ -122,55 +121,6 @@ func balances(ctx context.Context, s storage.Store) (left, right int, found []st
 	}
 	right, err = strconv.Atoi(string(found[1].Value))
 	return left, right, found, err
-}
-
-// A process is killed while it writes. What it had been told is there, and of
-// what it had not been told, all of a batch or nothing.
-func TestWhatWasAcknowledgedOutlivesTheProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "symbolon.db")
-	lines := fleet.Kill(t, 300*time.Millisecond, "acknowledge", path)
-	require.NotEmpty(t, lines)
-	t.Logf("%d batches were acknowledged before the end", len(lines))
-
-	s := engines.SQLite(t, path)
-	names := map[string]bool{}
-	after := ""
-	for {
-		found, err := s.Scan(t.Context(), "fleet", "", after, storage.MaxScan)
-		require.NoError(t, err)
-		for _, r := range found {
-			names[r.Name] = true
-		}
-		if len(found) < storage.MaxScan {
-			break
-		}
-		after = found[len(found)-1].Name
-	}
-	for _, line := range lines[:len(lines)-1] { // the last may be half a line
-		require.True(t, names[line+"/a"], "%s was acknowledged and is lost", line)
-	}
-	for name := range names {
-		base := name[:strings.LastIndexByte(name, '/')]
-		require.True(t, names[base+"/a"] && names[base+"/b"], "half a batch: %s", base)
-	}
-}
-
-func acknowledge(m *fleet.Member) (string, error) {
-	ctx := context.Background()
-	s, _, err := engines.OpenSQLite(ctx, m.Args[0])
-	if err != nil {
-		return "", err
-	}
-	m.Ready()
-	return "", each(goroutines, func(g int) error {
-		for n := 0; ; n++ {
-			base := fmt.Sprintf("%d-%d", g, n)
-			if err := commit(ctx, s, put(base+"/a", "1"), put(base+"/b", "1")); err != nil {
-				return err
-			}
-			fmt.Println(base)
-		}
-	})
 }
 
 // each runs n calls of f at once.

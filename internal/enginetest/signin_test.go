@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -92,34 +91,35 @@ func TestBurstsOnEveryEngine(t *testing.T) {
 	})
 }
 
-// LK-09, LK-16: the same over four processes on one file.
+// LK-09, LK-16: the same over four processes.
 func TestBurstsInFourProcesses(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "symbolon.db")
-	d, err := openDoors(engines.SQLite(t, path))
-	require.NoError(t, err)
-	require.NoError(t, d.actors.AsHost("test").Import(t.Context(), "mia", "$count$right"))
+	engines.EachShared(t, func(t *testing.T, e engines.Engine) {
+		d, err := openDoors(e.Open(t))
+		require.NoError(t, err)
+		require.NoError(t, d.actors.AsHost("test").Import(t.Context(), "mia", "$count$right"))
 
-	sum := func(n int, pw string) (compared, in int) {
-		for _, line := range fleet.Run(t, processes, "sign-in", path, fmt.Sprint(n/processes), pw) {
-			var c, g int
-			_, err := fmt.Sscan(line, &c, &g)
-			require.NoError(t, err)
-			compared, in = compared+c, in+g
+		sum := func(n int, pw string) (compared, in int) {
+			for _, line := range fleet.Run(t, processes, "sign-in", e.Name, e.At, fmt.Sprint(n/processes), pw) {
+				var c, g int
+				_, err := fmt.Sscan(line, &c, &g)
+				require.NoError(t, err)
+				compared, in = compared+c, in+g
+			}
+			return compared, in
 		}
-		return compared, in
-	}
-	_, in := sum(owners, "right")
-	require.Equal(t, owners, in)
-	compared, in := sum(guesses, "wrong")
-	require.Zero(t, in)
-	require.Equal(t, 5, compared, "over all processes")
-	_, err = d.actors.SignIn(t.Context(), "mia", "right")
-	require.ErrorIs(t, err, authn.ErrRefused, "and this process knows")
+		_, in := sum(owners, "right")
+		require.Equal(t, owners, in)
+		compared, in := sum(guesses, "wrong")
+		require.Zero(t, in)
+		require.Equal(t, 5, compared, "over all processes")
+		_, err = d.actors.SignIn(t.Context(), "mia", "right")
+		require.ErrorIs(t, err, authn.ErrRefused, "and this process knows")
+	})
 }
 
 func signIn(m *fleet.Member) (string, error) {
 	ctx := context.Background()
-	store, closeAll, err := engines.OpenSQLite(ctx, m.Args[0])
+	store, closeAll, err := engines.Connect(ctx, m.Args[0], m.Args[1])
 	if err != nil {
 		return "", err
 	}
@@ -128,11 +128,11 @@ func signIn(m *fleet.Member) (string, error) {
 		return "", err
 	}
 	var n int
-	if _, err := fmt.Sscan(m.Args[1], &n); err != nil {
+	if _, err := fmt.Sscan(m.Args[2], &n); err != nil {
 		return "", err
 	}
 	m.Ready()
-	in, err := d.burst(ctx, n, m.Args[2])
+	in, err := d.burst(ctx, n, m.Args[3])
 	if err != nil {
 		return "", err
 	}

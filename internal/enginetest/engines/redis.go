@@ -177,7 +177,13 @@ func (r *RedisServer) Follow(t testing.TB, master *RedisServer) {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(master.Addr)
 	r.Do(t, "replicaof", host, port)
-	r.until(t, "it follows its master", func() bool {
+	r.HasCopied(t)
+}
+
+// HasCopied waits until r, a replica, has everything that its master had.
+func (r *RedisServer) HasCopied(t testing.TB) {
+	t.Helper()
+	r.until(t, "it has copied its master", func() bool {
 		return strings.Contains(fmt.Sprint(r.Do(t, "info", "replication")), "master_link_status:up")
 	})
 }
@@ -220,6 +226,12 @@ func (r *RedisServer) Meet(t testing.TB, node *RedisServer) {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(node.Addr)
 	r.Do(t, "cluster", "meet", host, port, node.bus)
+}
+
+// ID returns the name of r in its cluster.
+func (r *RedisServer) ID(t testing.TB) string {
+	t.Helper()
+	return r.Do(t, "cluster", "myid").(string)
 }
 
 func addrs(nodes []*RedisServer) []string {
