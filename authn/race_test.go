@@ -1,6 +1,7 @@
 package authn_test
 
 import (
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -119,4 +120,39 @@ func TestSessionLimit(t *testing.T) {
 	third := d.signIn("mia", right)
 	require.NoError(t, d.actors.Touch(t.Context(), first), "a session that was signed out takes no place")
 	require.NoError(t, d.actors.Touch(t.Context(), third))
+}
+
+// LK-09, LK-10: the bursts with the real Argon2. Ten seconds on two cores, so only at full size.
+func TestBurstsWithArgon2(t *testing.T) {
+	if os.Getenv("SYMBOLON_FULL") == "" {
+		t.Skip("set SYMBOLON_FULL=1 to hash 240 passwords")
+	}
+	d := newDesk(t, memory.New())
+	hasher, err := password.NewHasher(&password.Options{Waiters: 256})
+	require.NoError(t, err)
+	d.actors, err = authn.NewActors(d.realm, &authn.ActorsOptions{Hasher: hasher})
+	require.NoError(t, err)
+	require.NoError(t, d.actors.AsHost("test").SetPassword(t.Context(), "mia", right))
+	var in atomic.Int64
+	var wg sync.WaitGroup
+	for range 40 {
+		wg.Go(func() {
+			if _, err := d.actors.SignIn(t.Context(), "mia", right); err == nil {
+				in.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	require.EqualValues(t, 40, in.Load())
+	for range 200 {
+		wg.Go(func() {
+			if _, err := d.actors.SignIn(t.Context(), "mia", "wrong"); err == nil {
+				in.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	require.EqualValues(t, 40, in.Load())
+	_, err = d.actors.SignIn(t.Context(), "mia", right)
+	refused(t, err, authn.ReasonLocked, "five of the two hundred were looked at")
 }
