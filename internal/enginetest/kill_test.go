@@ -2,9 +2,13 @@ package enginetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,4 +89,58 @@ func everyBatchIsWhole(t *testing.T, s storage.Store, shard string, acknowledged
 		base := name[:strings.LastIndexByte(name, '/')]
 		require.True(t, there[base+"/a"] && there[base+"/b"], "half a batch: %s", base)
 	}
+}
+
+// The server of the database is killed under load. What it had answered is there
+// when it is back, and nobody had to open the store again.
+func TestWhatWasAcknowledgedOutlivesTheServer(t *testing.T) {
+	server := engines.StartPostgres(t)
+	at := engines.PostgresSchema(t, server.URL)
+	s, closeAll, err := engines.Connect(t.Context(), "PostgreSQL", at)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = closeAll() })
+
+	acknowledged, refused := 0, 0
+	for round := range times(2, 20) {
+		shard := fmt.Sprint("round ", round)
+		var down atomic.Bool
+		var lines [goroutines][]string
+		var failed atomic.Int64
+		writing := make(chan error)
+		go func() {
+			writing <- each(goroutines, func(g int) error {
+				for n := 0; ; n++ {
+					ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+					base := fmt.Sprintf("%d-%d", g, n)
+					err := pair(ctx, s, shard, base)
+					cancel()
+					switch {
+					case errors.Is(err, storage.ErrConflict):
+						return fmt.Errorf("a lost server is no conflict: %w", err)
+					case err == nil:
+						lines[g] = append(lines[g], base)
+					case down.Load():
+						failed.Add(1)
+						return nil
+					default:
+						return err
+					}
+				}
+			})
+		}()
+		time.Sleep(100*time.Millisecond + rand.N(200*time.Millisecond))
+		down.Store(true)
+		server.Kill()
+		require.NoError(t, <-writing)
+		require.Error(t, pair(t.Context(), s, shard, "down"))
+
+		server.Start(t)
+		all := slices.Concat(lines[:]...)
+		everyBatchIsWhole(t, s, shard, all)
+		require.NoError(t, pair(t.Context(), s, shard, "back"), "without opening the store again")
+		acknowledged += len(all)
+		refused += int(failed.Load())
+	}
+	require.Positive(t, acknowledged)
+	t.Logf("%d batches were acknowledged before the server was killed, and are there; %d had an error", acknowledged, refused)
 }

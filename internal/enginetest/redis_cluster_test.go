@@ -132,6 +132,7 @@ func TestRedisClusterSurvivesAMaster(t *testing.T) {
 			defer cancel()
 			err := s.Commit(ctx, storage.Batch{Shard: shard, Now: time.Now(), Ops: []storage.Op{put("b", "1")}})
 			require.NotErrorIs(t, err, storage.ErrConflict)
+			if err != nil { t.Log(time.Now().Format("05.000"), shard, err) }
 			return err == nil
 		}, 20*time.Second, 10*time.Millisecond)
 		found, err := s.Get(t.Context(), shard, "a")
