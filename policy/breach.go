@@ -21,7 +21,10 @@ type Breach struct {
 func (b Breach) String() string {
 	what := fmt.Sprintf("%q", b.Org)
 	if b.Field != "" {
-		what += fmt.Sprintf(": %s %s", b.Field, shown(b.Field, b.Value))
+		what += ": " + string(b.Field)
+	}
+	if b.Value != (Value{}) {
+		what += " " + shown(b.Field, b.Value)
 	}
 	return what + " " + b.Reason
 }
