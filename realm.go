@@ -35,6 +35,10 @@ type RealmConfig struct {
 
 // RealmOptions is what a realm may be told. Nil means the defaults.
 type RealmOptions struct {
+	// Ephemeral keeps what may be lost: replay markers, nonces, caches. Store by
+	// default. Locks, revocations, proofs and the audit never lie there.
+	Ephemeral storage.Store
+
 	Classes []Class          // authentication context classes that policies may name
 	Now     func() time.Time // the clock; time.Now by default (LK-19)
 	Rand    io.Reader        // the source of randomness; crypto/rand by default
@@ -55,6 +59,11 @@ func NewRealm(c RealmConfig, opts *RealmOptions) (*Realm, error) {
 	}
 	need(validID(c.Tenant), "Tenant (1 to 128 bytes)")
 	need(c.Store != nil, "Store")
+	if c.Store != nil {
+		// A store that forgets a lock or a revocation reopens what it closed (S8).
+		how := storage.Forgets(c.Store)
+		need(how == "", "a durable Store, which this one is not: "+how)
+	}
 	need(c.Secret.reveal != nil, "Secret (see NewSecret)")
 	need(c.Actors != nil, "Actors")
 	need(c.Subjects != nil, "Subjects")
@@ -75,6 +84,9 @@ func NewRealm(c RealmConfig, opts *RealmOptions) (*Realm, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
+	if o.Ephemeral == nil {
+		o.Ephemeral = c.Store
+	}
 	classes := make([]Class, len(o.Classes))
 	for i, k := range o.Classes {
 		classes[i] = Class{Name: k.Name, Sets: make([][]Method, len(k.Sets))}
@@ -83,14 +95,15 @@ func NewRealm(c RealmConfig, opts *RealmOptions) (*Realm, error) {
 		}
 	}
 	parts := RealmParts{
-		Tenant:   c.Tenant,
-		Store:    c.Store,
-		Classes:  classes,
-		Rand:     o.Rand,
-		Now:      func() time.Time { return o.Now().UTC().Round(0) },
-		Derive:   func(label string) []byte { return c.Secret.derive(c.Tenant, label) },
-		actors:   c.Actors,
-		subjects: c.Subjects,
+		Tenant:    c.Tenant,
+		Store:     c.Store,
+		Ephemeral: o.Ephemeral,
+		Classes:   classes,
+		Rand:      o.Rand,
+		Now:       func() time.Time { return o.Now().UTC().Round(0) },
+		Derive:    func(label string) []byte { return c.Secret.derive(c.Tenant, label) },
+		actors:    c.Actors,
+		subjects:  c.Subjects,
 	}
 	return &Realm{tenant: c.Tenant, parts: func() RealmParts { return parts }}, nil
 }
@@ -109,12 +122,13 @@ func (r *Realm) Parts(k seal.Key) RealmParts {
 
 // RealmParts is what the packages of this module see of a realm.
 type RealmParts struct {
-	Tenant  string
-	Store   storage.Store
-	Classes []Class
-	Rand    io.Reader
-	Now     func() time.Time          // UTC, no monotonic part
-	Derive  func(label string) []byte // 32 bytes, one label per use
+	Tenant    string
+	Store     storage.Store // durable
+	Ephemeral storage.Store // may forget
+	Classes   []Class
+	Rand      io.Reader
+	Now       func() time.Time          // UTC, no monotonic part
+	Derive    func(label string) []byte // 32 bytes, one label per use
 
 	actors   ActorDirectory
 	subjects SubjectDirectory

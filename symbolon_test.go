@@ -56,6 +56,24 @@ func TestNewRealmNamesAllThatIsMissing(t *testing.T) {
 	require.ErrorContains(t, err, "31 bytes")
 }
 
+type forgetful struct{ *memory.Store }
+
+func (forgetful) Ephemeral() string { return "it replicates later" }
+
+// S8: what may forget a lock is no place for one.
+func TestADurableStoreIsNeeded(t *testing.T) {
+	s, err := symbolon.NewSecret("1", make([]byte, 32))
+	require.NoError(t, err)
+	c := symbolon.RealmConfig{Tenant: "acme", Store: forgetful{memory.New()}, Secret: s, Actors: symbolon.ActorMap{}, Subjects: symbolon.SubjectMap{}}
+	_, err = symbolon.NewRealm(c, nil)
+	require.ErrorIs(t, err, symbolon.ErrInvalid)
+	require.ErrorContains(t, err, "it replicates later")
+	ephemeral := c.Store
+	c.Store = memory.New()
+	_, err = symbolon.NewRealm(c, &symbolon.RealmOptions{Ephemeral: ephemeral})
+	require.NoError(t, err)
+}
+
 // PW-26, TK-15: a root key never shows.
 func TestASecretDoesNotShow(t *testing.T) {
 	const canary = "canary-canary-canary-canary-canary"
