@@ -36,6 +36,10 @@ type kind struct {
 
 	// connect opens a handle, and returns what closes it.
 	connect func(ctx context.Context, at string) (storage.Store, func() error, error)
+
+	// via names the same state at another address, and the address that it had.
+	// It is nil where there is no network in between.
+	via func(at, addr string) (there, before string, err error)
 }
 
 // kinds are the engines that there are.
@@ -57,6 +61,28 @@ func EachShared(t *testing.T, f func(t *testing.T, e Engine)) {
 		if !k.alone {
 			t.Run(k.name, func(t *testing.T) { f(t, k.start(t)) })
 		}
+	}
+}
+
+// EachServer runs f as a subtest for every engine on a server, with a line to the
+// server that f may disturb.
+func EachServer(t *testing.T, f func(t *testing.T, e Engine, line *Line)) {
+	t.Helper()
+	for _, k := range kinds() {
+		if k.via == nil {
+			continue
+		}
+		t.Run(k.name, func(t *testing.T) {
+			e := k.start(t)
+			line := newLine(t)
+			at, server, err := k.via(e.At, line.addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			line.server = server
+			e = k.at(at)
+			f(t, e, line)
+		})
 	}
 }
 
@@ -91,7 +117,10 @@ func named(name string) (kind, error) {
 
 func (k kind) start(t testing.TB) Engine {
 	t.Helper()
-	at := k.fresh(t)
+	return k.at(k.fresh(t))
+}
+
+func (k kind) at(at string) Engine {
 	return Engine{Name: k.name, At: at, Open: func(t testing.TB) storage.Store {
 		t.Helper()
 		s, closeAll, err := k.connect(t.Context(), at)

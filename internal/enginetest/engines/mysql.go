@@ -24,6 +24,14 @@ var mariaDB = kind{
 	connect: func(ctx context.Context, at string) (storage.Store, func() error, error) {
 		return openSQL(ctx, "mysql", at, sqlstore.MySQL)
 	},
+	via: func(at, addr string) (there, before string, err error) {
+		c, err := mysql.ParseDSN(at)
+		if err != nil {
+			return "", "", err
+		}
+		before, c.Addr = c.Addr, addr
+		return c.FormatDSN(), before, nil
+	},
 }
 
 // MySQLDatabase makes a database with the tables on the server of a data source

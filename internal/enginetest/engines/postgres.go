@@ -27,6 +27,14 @@ var postgreSQL = kind{
 	connect: func(ctx context.Context, at string) (storage.Store, func() error, error) {
 		return openSQL(ctx, "pgx", at, sqlstore.PostgreSQL)
 	},
+	via: func(at, addr string) (there, before string, err error) {
+		u, err := url.Parse(at)
+		if err != nil {
+			return "", "", err
+		}
+		before, u.Host = u.Host, addr
+		return u.String(), before, nil
+	},
 }
 
 // PostgresSchema makes a schema with the tables in the database that is named by
