@@ -1,0 +1,109 @@
+// Package backup copies tenants out of a store into an encrypted file, and back
+// into any store.
+//
+// Most programs call [Export] once a night and hope never to call [Import]. Both
+// take a key of at least 32 random bytes, without which the file is noise; keep
+// it apart from the files. Import reads the file to its end before it writes
+// anything, so one that is damaged, cut short or somebody else's leaves the
+// target untouched, and compares what it wrote record by record.
+//
+// A restore does not raise the dead. Sessions, calls, codes and every token end;
+// call ids stay used; and what was revoked or locked after the backup was made
+// is revoked and locked again from the audit log of the old store, see
+// [Options.Log]. Where that is lost, the operator confirms the loss by naming
+// the tenant in [Options.AcceptLoss].
+//
+// To move a tenant to another engine, [Fence] the source, Export and Import.
+package backup
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/storage"
+)
+
+// Errors of an Import. Nothing has been written, except with ErrDiffers.
+var (
+	ErrDamaged  = errors.New("backup: the file was damaged or cut short, or was made with another key")
+	ErrOccupied = errors.New("backup: the target holds records of a tenant in the file; name it in Options.Replace to have them replaced")
+	ErrLoss     = errors.New("backup: what was revoked, locked or used since the backup would come back; give Options.Log, or name the tenant in Options.AcceptLoss")
+	ErrDiffers  = errors.New("backup: the target does not hold what was written; do not use it")
+)
+
+// Options are the wishes of a backup and the confirmations of a restore. Nil
+// means none.
+type Options struct {
+	// Reason stands in the audit of both stores; "backup" by default.
+	Reason string
+
+	// Log is the store from which the backup was made, or what is left of it.
+	// What its audit records say to have been revoked, locked, guessed or used
+	// since is so in the target too. It may be the target itself, with Replace.
+	//
+	// An account that was unlocked since is not unlocked, and a password that
+	// was set since must be set once more: see Summary.Unbound.
+	Log storage.Reader
+
+	// AcceptLoss names the tenants for which nobody has a Log, or one that does
+	// not say everything.
+	AcceptLoss []string
+
+	// Replace names the tenants whose records in the target are removed first.
+	// The audit log stays, and newer records in it win.
+	Replace []string
+
+	Now  func() time.Time // time.Now by default
+	Rand io.Reader        // crypto/rand by default
+}
+
+// Summary tells what was done.
+type Summary struct {
+	Made    time.Time // when the backup was made
+	Tenants []string
+	Records int // that were exported, or that are in the target now
+
+	// Of an Import:
+	Ended      int                // sessions, interactions, codes and deliveries that ended
+	Replayed   int                // revocations, locks, failures and used calls taken from the Log
+	Unbound    []symbolon.ActorID // must be given a password again: theirs was replaced after the backup
+	Unreadable int                // records that cannot be read, and so refuse whatever rests on them; kept as they are
+}
+
+const minKey = 32 // bytes
+
+func (o *Options) orDefault(key []byte) (Options, error) {
+	var d Options
+	if o != nil {
+		d = *o
+	}
+	if d.Reason == "" {
+		d.Reason = "backup"
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Rand == nil {
+		d.Rand = rand.Reader
+	}
+	if len(key) < minKey {
+		return d, fmt.Errorf("backup: the key has %d bytes, at least %d random ones are needed", len(key), minKey)
+	}
+	return d, nil
+}
+
+// named holds the names in an option to tenants of the file.
+func named(option string, names, tenants []string) error {
+	for _, name := range names {
+		if !slices.Contains(tenants, name) {
+			return fmt.Errorf("backup: Options.%s names %q; the file has %s", option, name, strings.Join(tenants, ", "))
+		}
+	}
+	return nil
+}
