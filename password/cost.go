@@ -52,6 +52,11 @@ func (c Cost) strong() error {
 	return fmt.Errorf("password: Cost.Memory of %d KiB with Cost.Passes of %d is below the floor of OWASP; use at least 19456 with 2, or 47104 with 1, 12288 with 3, 9216 with 4, 7168 with 5", c.Memory, c.Passes)
 }
 
+// weaker reports whether a thief of the store would guess faster at c than at d.
+func (c Cost) weaker(d Cost) bool {
+	return c.Memory*c.Passes < d.Memory*d.Passes || c.strong() != nil && d.strong() == nil
+}
+
 // derive is the work itself. The numbers fit: they are bounded or ours.
 func (c Cost) derive(material, salt []byte, size int) []byte {
 	return argon2.IDKey(material, salt, uint32(c.Passes), uint32(c.Memory), uint8(c.Lanes), uint32(size))

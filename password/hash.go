@@ -9,40 +9,59 @@ import (
 	"strings"
 )
 
-// Hash is a password in its stored form, a PHC string such as $argon2id$v=19$m=19456,t=2,p=1$salt$tag. The zero Hash
-// matches no password. A Hash does not print, log or marshal; [Hash.Reveal] is for the store alone.
+// Hash is a password in its stored form, a PHC string such as $argon2id$v=19$m=19456,t=2,p=1$salt$tag, or that string under
+// a [Pepper]. The zero Hash matches no password. A Hash does not print, log or marshal; [Hash.Reveal] is for the store
+// alone.
 type Hash struct {
 	// In a closure: %+v and its like follow unexported fields of an outer struct and ask no method.
 	stored func() stored
 }
 
-// stored is a PHC string taken apart.
+// stored is a stored string taken apart.
 type stored struct {
 	encoded string
 	ident   string // what stands between the first two dollars
-	cost    Cost   // the rest is set for argon2id only
-	salt    []byte
-	tag     []byte
+
+	cost      Cost // of argon2id
+	salt, tag []byte
+	imported  imported // of the other kinds that we know
+	sealed    sealed   // of pepper
 }
 
-const argon2id = "argon2id"
+const (
+	argon2id = "argon2id"
+	django   = "pbkdf2_sha256" // the one kind that does not begin with a dollar
+)
 
 // ParseHash reads an Argon2id hash that [Hash.Reveal] returned, or that another program wrote in the same format, with
-// base64 in the standard alphabet and without padding. The spelling must be canonical and the cost within bounds, so that
-// a forged record cannot exhaust memory. The error does not repeat the hash. For other kinds see [Hasher.Parse].
+// base64 in the standard alphabet and without padding; and what other systems stored: bcrypt ($2a$, $2b$, $2y$), scrypt,
+// PBKDF2 ($pbkdf2-sha256$, $pbkdf2-sha512$, and Django's), and the crypt of Unix with SHA-2 ($5$, $6$). Those are verified
+// and never written. The spelling must be canonical and the cost within bounds, so that a forged record cannot exhaust
+// memory or time. The error does not repeat the hash. For further kinds see [Hasher.Parse].
 func ParseHash(s string) (Hash, error) {
 	ident, err := identOf(s)
 	if err != nil {
 		return Hash{}, err
 	}
+	if parse := kinds[ident]; parse != nil {
+		is, err := parse(s)
+		if err != nil {
+			return Hash{}, err
+		}
+		return hashOf(stored{encoded: s, ident: ident, imported: is}), nil
+	}
 	if ident != argon2id {
 		return Hash{}, fmt.Errorf("password: a hash of kind %q needs a Scheme of that name in Options.Schemes", ident)
 	}
+	return parseArgon2(s)
+}
+
+func parseArgon2(s string) (_ Hash, err error) {
 	part := strings.Split(s, "$")
 	if len(part) != 6 {
 		return Hash{}, errors.New("password: an argon2id hash has five parts: $argon2id$v=19$m=,t=,p=$salt$tag")
 	}
-	h := stored{encoded: s, ident: ident}
+	h := stored{encoded: s, ident: argon2id}
 	if h.cost, err = parseCost(part[3]); err != nil {
 		return Hash{}, err
 	}
@@ -95,6 +114,9 @@ func (h Hash) open() stored {
 func identOf(s string) (string, error) {
 	if len(s) > maxEncoded {
 		return "", fmt.Errorf("password: a stored hash has at most %d bytes", maxEncoded)
+	}
+	if strings.HasPrefix(s, django+"$") {
+		return django, nil
 	}
 	ident, _, found := strings.Cut(strings.TrimPrefix(s, "$"), "$")
 	if !found || s[0] != '$' || !isIdent(ident) {

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -24,16 +25,19 @@ type Options struct {
 	Slots   int               // hashed at a time; as many as the process has processors
 	Waiters int               // waiting for a slot, 64; negative for none
 	Schemes map[string]Scheme // kinds of stored hashes that the host brings, by what stands between the first two dollars
-	Rand    io.Reader         // salts; crypto/rand; must be safe for concurrent use
+	Pepper  Pepper            // a key apart from the store, under which hashes are kept; none
+	Mix     Mix               // of imported hashes, so that those who do not exist cost as much as those who do; none
+	Rand    io.Reader         // salts and nonces; crypto/rand; must be safe for concurrent use
 
 	// InsecureTestCost makes hashing take no time, and worthless, whatever Cost says. [NewHasher] panics with it outside of
 	// tests.
 	InsecureTestCost bool
 }
 
-// Scheme compares passwords with hashes of a kind that only the host knows, such as $2b$ or $legacy$, so that accounts can
-// be brought along without a reset. It must take the password whole or return false, compare in constant time, bound
-// what a stored hash may cost, and be safe for concurrent use. The password is in NFC.
+// Scheme compares passwords with hashes of a kind that only the host knows, such as $legacy$, so that accounts can be
+// brought along without a reset; under the name of a kind that [ParseHash] knows, other than argon2id, it replaces ours.
+// It must take the password whole or return false, compare in constant time, bound what a stored hash may cost, and be
+// safe for concurrent use. The password is in NFC.
 type Scheme interface {
 	Compare(encoded, password string) bool
 }
@@ -44,6 +48,10 @@ type Hasher struct {
 	cost    Cost
 	rand    io.Reader
 	schemes map[string]Scheme
+	pepper  Pepper
+	mix     []share
+	mixKey  []byte
+	owner   Owner
 	line    chan struct{} // holds one for each who waits or hashes
 	slots   chan struct{} // holds one for each who hashes
 }
@@ -84,30 +92,87 @@ func NewHasher(opts *Options) (*Hasher, error) {
 		wrong = append(wrong, fmt.Errorf("password: Options.Waiters is %d, must be at most 65536", o.Waiters))
 	}
 	for _, ident := range slices.Sorted(maps.Keys(o.Schemes)) {
-		if !isIdent(ident) || ident == argon2id || o.Schemes[ident] == nil {
-			wrong = append(wrong, fmt.Errorf("password: Options.Schemes[%q] must be a Scheme under 1 to 32 letters, digits and hyphens, other than argon2id", ident))
+		if !isIdent(ident) || ident == argon2id || ident == pepper || o.Schemes[ident] == nil {
+			wrong = append(wrong, fmt.Errorf("password: Options.Schemes[%q] must be a Scheme under 1 to 32 letters, digits and hyphens, other than argon2id and pepper", ident))
 		}
-	}
-	if wrong != nil {
-		return nil, errors.Join(wrong...)
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	return &Hasher{
-		cost: o.Cost, rand: o.Rand, schemes: maps.Clone(o.Schemes),
-		line: make(chan struct{}, o.Slots+max(o.Waiters, 0)), slots: make(chan struct{}, o.Slots),
-	}, nil
+	h := &Hasher{cost: o.Cost, rand: o.Rand, schemes: maps.Clone(o.Schemes), pepper: o.Pepper, mixKey: slices.Clone(o.Mix.Key)}
+	h.pepper.Keys = maps.Clone(o.Pepper.Keys)
+	wrong = append(wrong, o.Pepper.validate()...)
+	mix, bad := h.shares(o.Mix)
+	h.mix = mix
+	if wrong = append(wrong, bad...); wrong != nil {
+		return nil, errors.Join(wrong...)
+	}
+	h.line, h.slots = make(chan struct{}, o.Slots+max(o.Waiters, 0)), make(chan struct{}, o.Slots)
+	return h, nil
 }
 
-// Parse reads a stored hash of any kind that this Hasher verifies: Argon2id as [ParseHash], and those of its Schemes,
-// which are not looked into. On an error the Hash is zero, and safe to verify against.
+// For returns the Hasher for one owner's secret. It shares the bounds of h, costs nothing to make, and is needed where
+// there is a [Pepper] or a [Mix].
+func (h *Hasher) For(o Owner) *Hasher {
+	theirs := *h
+	theirs.owner = o
+	return &theirs
+}
+
+// Parse reads a stored hash of any kind that this Hasher verifies: those of [ParseHash], those under its Pepper, and those
+// of its Schemes, which are not looked into. On an error the Hash is zero, and safe to verify against.
 func (h *Hasher) Parse(s string) (Hash, error) {
 	ident, err := identOf(s)
-	if err == nil && h.schemes[ident] != nil {
+	switch {
+	case err == nil && h.schemes[ident] != nil:
 		return hashOf(stored{encoded: s, ident: ident}), nil
+	case ident == pepper:
+		return h.pepper.parse(s)
 	}
 	return ParseHash(s)
+}
+
+// Seal returns the hash under the current key of the Pepper, for the owner of [Hasher.For]; without a Pepper, as it is. No
+// password is needed: call it when hashes are imported, and for every record after a new key became current. A hash that
+// was sealed for somebody else is an error.
+func (h *Hasher) Seal(hash Hash) (Hash, error) {
+	is, err := h.unsealed(hash.open())
+	switch {
+	case err != nil:
+		return Hash{}, err
+	case is.ident == "":
+		return Hash{}, errors.New("password: the zero Hash is not sealed: there is no password")
+	case len(h.pepper.Keys) == 0 || hash.open().sealed.version == h.pepper.Current:
+		return hash, nil
+	}
+	return h.pepper.seal(h.owner, is.encoded, h.rand)
+}
+
+// NeedsUpgrade reports whether a password that was just verified against the hash should be hashed anew: it is of another
+// kind, costs less, or is under no pepper or a former one. The commit that lets its owner in is the place (PW-14).
+func (h *Hasher) NeedsUpgrade(hash Hash) bool {
+	is, err := h.unsealed(hash.open())
+	if err != nil || is.ident == "" {
+		return false // there is nothing to verify
+	}
+	return is.ident != argon2id || is.cost.weaker(h.cost) || len(is.salt) < saltSize || len(is.tag) < tagSize ||
+		hash.open().sealed.version != h.pepper.Current
+}
+
+// unsealed returns what is under the pepper. What is under none stays as it is.
+func (h *Hasher) unsealed(is stored) (stored, error) {
+	if is.ident != pepper {
+		return is, nil
+	}
+	encoded, err := h.pepper.open(h.owner, is.sealed)
+	if err != nil {
+		return stored{}, err
+	}
+	hash, err := h.Parse(encoded)
+	if err == nil && hash.open().ident == pepper {
+		err = errors.New("password: a hash is under two peppers")
+	}
+	return hash.open(), err
 }
 
 // Acquire waits for its turn to hash. The error is [ErrBusy], and wraps the context's own if that ended. Acquire before a
@@ -149,8 +214,8 @@ func (s *Slot) Release() {
 	s.hasher = nil
 }
 
-// Hash returns the stored form of a new password, under a salt of its own. It applies no [Policy]. The error is that of
-// [Usable], or of the source of randomness.
+// Hash returns the stored form of a new password, under a salt of its own and the Pepper. It applies no [Policy]. The
+// error is that of [Usable], or of the source of randomness, or says that a Pepper needs [Hasher.For].
 func (s *Slot) Hash(password string) (Hash, error) {
 	h, unlock := s.use()
 	defer unlock()
@@ -162,43 +227,83 @@ func (s *Slot) Hash(password string) (Hash, error) {
 		return Hash{}, fmt.Errorf("password: no randomness for a salt: %w", err)
 	}
 	tag := h.cost.derive(material(password), salt, tagSize)
-	return hashOf(stored{encode(h.cost, salt, tag), argon2id, h.cost, salt, tag}), nil
+	hash := hashOf(stored{encoded: encode(h.cost, salt, tag), ident: argon2id, cost: h.cost, salt: salt, tag: tag})
+	if len(h.pepper.Keys) == 0 {
+		return hash, nil
+	}
+	return h.pepper.seal(h.owner, hash.Reveal(), h.rand)
 }
 
-// Verify reports whether the password is the one behind the Hash. It takes as long for the zero Hash, and for one of a
-// kind that this Hasher does not know, as for a new one, so that an account without a password cannot be told from a
-// wrong password by its speed. A password that is not [Usable] is refused at once, for every account.
-func (s *Slot) Verify(stored Hash, password string) bool {
+// Verify reports whether the password is the one behind the Hash. It takes as long for the zero Hash, and for one that
+// this Hasher cannot read, as for a new one or as the [Mix] says, so that an account without a password cannot be told
+// from a wrong password by its speed. A password that is not [Usable] is refused at once, for every account. One that the
+// kind of the hash cannot take whole, such as more than 72 bytes for bcrypt, is wrong.
+func (s *Slot) Verify(hash Hash, password string) bool {
 	h, unlock := s.use()
 	defer unlock()
 	if Usable(password) != nil {
 		return false
 	}
-	is := stored.open()
-	if is.ident == argon2id {
-		tag := is.cost.derive(material(password), is.salt, len(is.tag))
-		return subtle.ConstantTimeCompare(tag, is.tag) == 1
-	}
-	if scheme := h.schemes[is.ident]; scheme != nil {
-		return scheme.Compare(is.encoded, normal(password))
-	}
-	h.dummy(password)
-	return false
+	is, ok := h.readable(hash)
+	return h.compare(is, normal(password)) && ok
 }
 
-// Dummy takes as long as verifying against a new Hash, and tells nothing. Call it where there is nothing to verify.
+// Dummy takes as long as verifying against a new Hash, or as the [Mix] says, and tells nothing. Call it where there is
+// nothing to verify.
 func (s *Slot) Dummy(password string) {
 	h, unlock := s.use()
 	defer unlock()
 	if Usable(password) == nil {
-		h.dummy(password)
+		h.compare(h.like(), blank(password))
 	}
 }
 
-func (h *Hasher) dummy(password string) {
-	var salt [saltSize]byte
-	h.cost.derive(material(password), salt[:], tagSize)
+// DummyLike takes as long as verifying against this Hash, and looks at neither. Call it where there is one, and it must
+// not be verified: the account is locked (LK-08).
+func (s *Slot) DummyLike(hash Hash, password string) {
+	h, unlock := s.use()
+	defer unlock()
+	if Usable(password) == nil {
+		is, _ := h.readable(hash)
+		h.compare(is, blank(password))
+	}
 }
+
+// readable returns what a password may be compared with. Where there is nothing, it is what would cost as much.
+func (h *Hasher) readable(hash Hash) (is stored, ok bool) {
+	is, err := h.unsealed(hash.open())
+	bare := len(h.pepper.Keys) > 0 && !h.pepper.Bare && hash.open().ident != pepper // planted by a writer of the store
+	if err != nil || is.ident == "" || bare || !h.knows(is) {
+		return h.like(), false
+	}
+	return is, true
+}
+
+func (h *Hasher) knows(is stored) bool {
+	return is.ident == argon2id || is.imported != nil || h.schemes[is.ident] != nil
+}
+
+// compare is the work, and whether the normal form of the password is behind the hash. For nothing it is that of a new one.
+func (h *Hasher) compare(is stored, password string) bool {
+	switch scheme := h.schemes[is.ident]; {
+	case is.ident == argon2id:
+		tag := is.cost.derive([]byte(password), is.salt, len(is.tag))
+		return subtle.ConstantTimeCompare(tag, is.tag) == 1
+	case scheme != nil:
+		return scheme.Compare(is.encoded, password)
+	case is.imported == nil:
+		var salt [saltSize]byte
+		h.cost.derive([]byte(password), salt[:], tagSize)
+		return false
+	case !is.imported.takes(password):
+		is.imported.matches("x") // or speed would tell of what kind the hash is
+		return false
+	}
+	return is.imported.matches(password)
+}
+
+// blank returns another password of the same length.
+func blank(password string) string { return strings.Repeat("x", len(password)) }
 
 // use takes the slot for one hashing.
 func (s *Slot) use() (*Hasher, func()) {

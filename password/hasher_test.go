@@ -177,9 +177,9 @@ func TestNewHasherNamesEverything(t *testing.T) {
 	yes := compareFunc(func(_, _ string) bool { return true })
 	_, err := NewHasher(&Options{
 		Cost: Cost{8, 1, 1}, Slots: -1, Waiters: 1 << 20,
-		Schemes: map[string]Scheme{"": yes, "argon2id": yes, "a$b": yes, "2b": nil, "good": yes},
+		Schemes: map[string]Scheme{"": yes, "argon2id": yes, "a$b": yes, "pepper": yes, "2b": nil, "good": yes},
 	})
-	for _, name := range []string{"Cost.Memory", "Options.Slots is -1", "Options.Waiters is 1048576", `Schemes[""]`, `Schemes["argon2id"]`, `Schemes["a$b"]`, `Schemes["2b"]`} {
+	for _, name := range []string{"Cost.Memory", "Options.Slots is -1", "Options.Waiters is 1048576", `Schemes[""]`, `Schemes["argon2id"]`, `Schemes["a$b"]`, `Schemes["pepper"]`, `Schemes["2b"]`} {
 		require.ErrorContains(t, err, name)
 	}
 	require.NotContains(t, err.Error(), "good")
