@@ -1,0 +1,252 @@
+package enginetest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/symbolon-auth/symbolon/internal/enginetest/engines"
+	"github.com/symbolon-auth/symbolon/storage"
+	"github.com/symbolon-auth/symbolon/storage/sqlstore"
+	"github.com/symbolon-auth/symbolon/storage/storagetest"
+)
+
+// servers are the SQL servers.
+var servers = []struct {
+	name, driver string
+	dialect      sqlstore.Dialect
+	empty        func(t *testing.T) string // a place without tables
+}{
+	{"PostgreSQL", "pgx", sqlstore.PostgreSQL, func(t *testing.T) string {
+		return engines.EmptyPostgresSchema(t, engines.Require(t, engines.Postgres))
+	}},
+	{"MariaDB", "mysql", sqlstore.MySQL, func(t *testing.T) string {
+		return engines.EmptyMySQLDatabase(t, engines.Require(t, engines.MySQL))
+	}},
+}
+
+func pool(t *testing.T, driver, at string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(driver, at)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func TestNewSaysWhatTheTablesNeed(t *testing.T) {
+	for _, server := range servers {
+		t.Run(server.name, func(t *testing.T) {
+			db := pool(t, server.driver, server.empty(t))
+			_, err := sqlstore.New(t.Context(), db, server.dialect, nil)
+			require.ErrorContains(t, err, "call sqlstore.Migrate")
+
+			require.NoError(t, sqlstore.Migrate(t.Context(), db, server.dialect))
+			s, err := sqlstore.New(t.Context(), db, server.dialect, nil)
+			require.NoError(t, err)
+			require.NoError(t, commit(t.Context(), s, put("a", "1")))
+			require.NoError(t, sqlstore.Migrate(t.Context(), db, server.dialect), "again, beside a store at work")
+			found, err := s.Get(t.Context(), "fleet", "a")
+			require.NoError(t, err)
+			require.Equal(t, "1", string(found[0].Value))
+
+			_, err = db.Exec("INSERT INTO symbolon_schema (version) VALUES (1000)")
+			require.NoError(t, err)
+			_, err = sqlstore.New(t.Context(), db, server.dialect, nil)
+			require.ErrorContains(t, err, "version 1000")
+			require.ErrorContains(t, err, "upgrade the program")
+			require.ErrorContains(t, sqlstore.Migrate(t.Context(), db, server.dialect), "upgrade the program")
+		})
+	}
+}
+
+// Whoever has tools of their own applies the text, and it fits.
+func TestSchemaIsWhatMigrateApplies(t *testing.T) {
+	for _, server := range servers {
+		t.Run(server.name, func(t *testing.T) {
+			at := server.empty(t)
+			if server.dialect == sqlstore.MySQL {
+				at += "?multiStatements=true"
+			}
+			db := pool(t, server.driver, at)
+			for range 2 { // safe to run again
+				_, err := db.Exec(sqlstore.Schema(server.dialect))
+				require.NoError(t, err)
+			}
+			s, err := sqlstore.New(t.Context(), db, server.dialect, nil)
+			require.NoError(t, err)
+			require.NoError(t, commit(t.Context(), s, put("a", "1")))
+			require.NoError(t, sqlstore.Migrate(t.Context(), db, server.dialect), "and Migrate finds nothing to do")
+		})
+	}
+	db := pool(t, "sqlite", file(t))
+	_, err := db.Exec(sqlstore.Schema(sqlstore.SQLite))
+	require.NoError(t, err)
+	require.NoError(t, sqlstore.Migrate(t.Context(), db, sqlstore.SQLite))
+	require.Empty(t, sqlstore.Schema(0))
+	require.ErrorContains(t, sqlstore.Migrate(t.Context(), db, 0), "Dialect(0) is none of")
+}
+
+// Sixteen processes start at once, and each migrates.
+func TestMigrateFromManyAtOnce(t *testing.T) {
+	for _, server := range servers {
+		t.Run(server.name, func(t *testing.T) {
+			at := server.empty(t)
+			require.NoError(t, each(16, func(int) error {
+				db, err := sql.Open(server.driver, at)
+				if err != nil {
+					return err
+				}
+				defer db.Close()
+				if err := sqlstore.Migrate(context.Background(), db, server.dialect); err != nil {
+					return err
+				}
+				_, err = sqlstore.New(context.Background(), db, server.dialect, nil)
+				return err
+			}))
+		})
+	}
+	path := file(t)
+	require.NoError(t, each(16, func(int) error {
+		_, closeAll, err := engines.OpenSQLite(context.Background(), path)
+		if err != nil {
+			return err
+		}
+		return closeAll()
+	}))
+}
+
+// The host's settings of the driver and of the session do not matter to the
+// contract.
+func TestEveryWayToTalkToPostgreSQLKeepsTheContract(t *testing.T) {
+	for _, setting := range []string{
+		"default_transaction_isolation=repeatable%20read",
+		"default_transaction_isolation=serializable",
+		"default_query_exec_mode=exec", // nothing is prepared, as behind some proxies
+		"default_query_exec_mode=simple_protocol",
+		"statement_cache_capacity=4",
+		"plan_cache_mode=force_generic_plan",
+		"enable_indexscan=off&enable_bitmapscan=off", // rows are met in another order
+	} {
+		t.Run(setting, func(t *testing.T) {
+			at := engines.Fresh(t, "PostgreSQL").At + "&" + setting
+			storagetest.Run(t, func(t *testing.T) storage.Store { return handle(t, "PostgreSQL", at) })
+		})
+	}
+}
+
+func TestEveryWayToTalkToMariaDBKeepsTheContract(t *testing.T) {
+	for _, setting := range []string{
+		"interpolateParams=true",
+		"tx_isolation=%27SERIALIZABLE%27",
+		"charset=latin1",
+		"sql_mode=%27%27",
+	} {
+		t.Run(setting, func(t *testing.T) {
+			at := engines.Fresh(t, "MariaDB").At + "?" + setting
+			storagetest.Run(t, func(t *testing.T) storage.Store { return handle(t, "MariaDB", at) })
+		})
+	}
+}
+
+func handle(t *testing.T, engine, at string) storage.Store {
+	t.Helper()
+	s, closeAll, err := engines.Connect(t.Context(), engine, at)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = closeAll() })
+	return s
+}
+
+func TestNewRefusesServersAndDriversThatItCannotUse(t *testing.T) {
+	pg, my := engines.Fresh(t, "PostgreSQL").At, engines.Fresh(t, "MariaDB").At
+	mute := &sqlstore.Options{SQLState: func(error) string { return "" }}
+	for _, row := range []struct {
+		because string
+		db      *sql.DB
+		dialect sqlstore.Dialect
+		opts    *sqlstore.Options
+		says    string
+	}{
+		{"a conflict would look like a fault", pool(t, "pgx", pg), sqlstore.PostgreSQL, mute, "set Options.SQLState"},
+		{"a deadlock would look like a fault", pool(t, "mysql", my), sqlstore.MySQL, mute, "set Options.SQLState"},
+		{"a Put that finds a live record counts one row too", pool(t, "mysql", my+"?clientFoundRows=true"), sqlstore.MySQL, nil, "without clientFoundRows"},
+		{"nobody listens", pool(t, "pgx", "postgres://postgres@127.0.0.1:1/test"), sqlstore.PostgreSQL, nil, "open PostgreSQL"},
+		{"it is another database", pool(t, "mysql", my), sqlstore.PostgreSQL, nil, "open PostgreSQL"},
+		{"it is another database", pool(t, "pgx", pg), sqlstore.MySQL, nil, "open MySQL"},
+	} {
+		_, err := sqlstore.New(t.Context(), row.db, row.dialect, row.opts)
+		require.ErrorContains(t, err, row.says, row.because)
+	}
+}
+
+// A server that may forget is named, and what must last is refused there.
+func TestAServerThatMayForgetIsEphemeral(t *testing.T) {
+	at := engines.Fresh(t, "PostgreSQL").At
+	require.Empty(t, storage.Forgets(handle(t, "PostgreSQL", at)))
+	require.Contains(t, storage.Forgets(handle(t, "PostgreSQL", at+"&synchronous_commit=off")), "synchronous_commit")
+	require.Empty(t, storage.Forgets(engines.Fresh(t, "MariaDB").Open(t)))
+	require.Empty(t, storage.Forgets(engines.Fresh(t, "SQLite").Open(t)))
+}
+
+// G7: a deadlock that the server ended left nothing behind, so it is a conflict.
+// Batches do not get there among themselves, but the host may lock rows too.
+func TestADeadlockIsAConflict(t *testing.T) {
+	for _, server := range servers {
+		t.Run(server.name, func(t *testing.T) {
+			e := engines.Fresh(t, server.name)
+			s, db := e.Open(t), pool(t, server.driver, e.At)
+			a, b := put("a", "1"), put("b", "1")
+			require.NoError(t, commit(t.Context(), s, a, b))
+
+			tx, err := db.Begin()
+			require.NoError(t, err)
+			defer tx.Rollback()
+			for n := range 20 { // MariaDB gives up who has written less
+				_, err = tx.Exec(fmt.Sprintf("INSERT INTO symbolon_records (shard, name, value, version, expires) VALUES ('host', '%d', '', '0123456789abcdef', 0)", n))
+				require.NoError(t, err)
+			}
+			_, err = tx.Exec("UPDATE symbolon_records SET expires = 0 WHERE shard = 'fleet' AND name = 'b' OR shard = 'fleet' AND name = 'b ' ")
+			require.NoError(t, err)
+			_, err = tx.Exec("SELECT 1 FROM symbolon_records WHERE shard = 'fleet' AND name = 'b' FOR UPDATE")
+			require.NoError(t, err)
+			result := make(chan error)
+			go func() { result <- commit(t.Context(), s, replaced(a, "2"), replaced(b, "2")) }() // locks a, waits for b
+			time.Sleep(200 * time.Millisecond)
+			_, err = tx.Exec("SELECT 1 FROM symbolon_records WHERE shard = 'fleet' AND name = 'a' FOR UPDATE")
+			require.NoError(t, err)
+			require.ErrorIs(t, <-result, storage.ErrConflict)
+			require.NoError(t, tx.Rollback())
+			require.NoError(t, commit(t.Context(), s, replaced(a, "3"), replaced(b, "3")), "and nothing was applied")
+		})
+	}
+}
+
+// G7: a lock that is not given up in time is trouble, not a conflict.
+func TestALockThatTimesOutIsNotAConflict(t *testing.T) {
+	for _, row := range []struct{ engine, driver, setting, says string }{
+		{"PostgreSQL", "pgx", "&lock_timeout=200ms", "lock timeout"},
+		{"MariaDB", "mysql", "?innodb_lock_wait_timeout=1", "Lock wait timeout"},
+	} {
+		t.Run(row.engine, func(t *testing.T) {
+			at := engines.Fresh(t, row.engine).At
+			s := handle(t, row.engine, at+row.setting)
+			a, b := put("a", "1"), put("b", "1")
+			require.NoError(t, commit(t.Context(), s, a, b))
+			tx, err := pool(t, row.driver, at).Begin()
+			require.NoError(t, err)
+			defer tx.Rollback()
+			_, err = tx.Exec("SELECT 1 FROM symbolon_records WHERE shard = 'fleet' AND name = 'b' FOR UPDATE")
+			require.NoError(t, err)
+			for _, ops := range [][]storage.Op{{put("b", "2")}, {put("a", "2"), put("b", "2")}} {
+				err := commit(t.Context(), s, ops...)
+				require.ErrorContains(t, err, row.says)
+				require.NotErrorIs(t, err, storage.ErrConflict)
+			}
+			require.NoError(t, tx.Rollback())
+			require.NoError(t, commit(t.Context(), s, replaced(a, "2"), replaced(b, "2")), "and nothing was applied")
+		})
+	}
+}
