@@ -76,7 +76,7 @@ type commit struct {
 
 // change writes the organisations that differ, the head, and the record. If it was a proposal until now, that is done.
 func (c *commit) change(ctx context.Context, p *proposal) error {
-	rec, err := c.tells(eventChanged, p)
+	recs, err := c.tells(p, either(p == nil, []string{eventChanged}, []string{eventApproved, eventChanged})...)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (c *commit) change(ctx context.Context, p *proposal) error {
 				return err
 			}
 		}
-		return errors.Join(c.sign(tx, headName, h, time.Time{}), rec.Add(tx))
+		return errors.Join(c.sign(tx, headName, h, time.Time{}), addAll(tx, recs))
 	})
 	if err == nil {
 		c.keep(&snapshot{h, c.after})
@@ -127,7 +127,7 @@ func (c *commit) change(ctx context.Context, p *proposal) error {
 
 // wait writes the proposal, whose last approval is new, and the record.
 func (c *commit) wait(ctx context.Context, event string, p proposal) error {
-	rec, err := c.tells(event, &p)
+	recs, err := c.tells(&p, event)
 	if err != nil {
 		return err
 	}
@@ -143,18 +143,15 @@ func (c *commit) wait(ctx context.Context, event string, p proposal) error {
 		case n > 0 && (!ok || len(was.Approvals) != n-1):
 			return errMoved
 		}
-		return errors.Join(c.sign(tx, name, p, p.Expires), rec.Add(tx))
+		return errors.Join(c.sign(tx, name, p, p.Expires), addAll(tx, recs))
 	})
 	return err
 }
 
 const maxDetail = 4 << 10 // bytes of a difference in the audit; the digest names the whole of it
 
-// tells returns the record of a change or a proposal.
-func (c *commit) tells(event string, p *proposal) (r audit.Record, err error) {
-	r = c.rec
-	r.Event, r.Outcome, r.Resource = event, audit.Succeeded, "Org/"+string(c.diff.Steps[0].org)
-	r.ID, err = table.NewID(c.parts.Rand, "")
+// tells returns the records of a change or a proposal, one for each event.
+func (c *commit) tells(p *proposal, events ...string) (recs []audit.Record, err error) {
 	looser := 0
 	for _, l := range c.diff.Lines {
 		if l.Looser {
@@ -165,15 +162,30 @@ func (c *commit) tells(event string, p *proposal) (r audit.Record, err error) {
 	if len(text) > maxDetail {
 		text = strings.ToValidUTF8(text[:maxDetail], "") + "..."
 	}
-	r.Detail = map[string]string{"proposal": c.id, "digest": c.diff.Digest(), "change": text,
+	detail := map[string]string{"proposal": c.id, "digest": c.diff.Digest(), "change": text,
 		"settings": strconv.Itoa(len(c.diff.Lines)), "looser": strconv.Itoa(looser)}
 	if p != nil {
-		r.Detail["proposed_by"] = string(p.By)
 		var by []string
 		for _, a := range p.Approvals {
 			by = append(by, string(a.By))
 		}
-		r.Detail["approved_by"] = strings.Join(by, " ")
+		detail["proposed_by"], detail["approved_by"] = either(p.Host, "host", string(p.By)), strings.Join(by, " ")
 	}
-	return r, err
+	for _, event := range events {
+		r := c.rec
+		r.Event, r.Outcome, r.Resource, r.Detail = event, audit.Succeeded, "Org/"+string(c.diff.Steps[0].org), detail
+		if r.ID, err = table.NewID(c.parts.Rand, ""); err != nil {
+			return nil, err
+		}
+		recs = append(recs, r)
+	}
+	return recs, nil
+}
+
+func addAll(tx *table.Tx, recs []audit.Record) error {
+	var errs []error
+	for _, r := range recs {
+		errs = append(errs, r.Add(tx))
+	}
+	return errors.Join(errs...)
 }

@@ -89,7 +89,7 @@ var fields = [...]spec{
 
 	{field: VerificationClasses, title: "allowed classes", kind: set, order: common, endless: "any", standard: NoLimit()},
 	{field: VerificationFreshness, title: "a proof counts for", kind: span, order: lower, least: minute, most: hour, unit: 1, standard: Span(time.Hour)},
-	{field: VerificationAttempts, title: "guesses at a code", kind: number, order: lower, least: 1, most: 10, things: "guesses", standard: Count(5)},
+	{field: VerificationAttempts, title: "guesses at a code", kind: number, order: lower, least: 1, most: 10, things: "attempts", standard: Count(5)},
 
 	{field: TokenAccess, title: "without a customer", kind: span, order: lower, least: 30, most: hour, unit: 1, standard: Span(5 * time.Minute)},
 	{field: TokenComposite, title: "with a customer", kind: span, order: lower, least: 30, most: 5 * minute, unit: 1, standard: Span(5 * time.Minute)},
@@ -190,6 +190,8 @@ func (s *spec) text(v Value) string {
 	switch {
 	case v.kind == endless:
 		return s.endless
+	case v.kind == number && v.n == 1:
+		return "1 " + strings.TrimSuffix(s.things, "s")
 	case v.kind == number:
 		return fmt.Sprintf("%d %s", v.n, s.things)
 	case v.kind == span:

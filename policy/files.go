@@ -10,17 +10,17 @@ import (
 	"github.com/symbolon-auth/symbolon"
 )
 
-// SchemaFile is the name under which [ReadFiles] passes over the published schema.
-const SchemaFile = "settings.schema.json"
+// schemaFile is the name of the published schema, which may lie beside the files that it describes.
+const schemaFile = "settings.schema.json"
 
-// ReadFiles returns the forest of all files below fsys whose names end in .json, each one organisation in the form of
-// [ParseNode]. The error names every mistake in every file, by line and column; or else everything that cannot stand
+// ReadFiles returns the forest of all files below fsys whose names end in .json, settings.schema.json aside, each one
+// organisation in the form of [ParseNode]. The error names every mistake in every file, by line and column; or else everything that cannot stand
 // together, see [NewForest]. To bring a tree that is stored in step with files, use [Forest.Steps].
 func ReadFiles(fsys fs.FS) (*Forest, error) {
 	var nodes []Node
 	var mistakes Mistakes
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path.Ext(name) != ".json" || d.Name() == SchemaFile {
+		if err != nil || d.IsDir() || path.Ext(name) != ".json" || d.Name() == schemaFile {
 			return err
 		}
 		data, err := readFile(fsys, name)

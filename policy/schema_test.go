@@ -20,9 +20,9 @@ var update = flag.Bool("update", false, "write settings.schema.json anew")
 // The published schema is the one that the table makes.
 func TestSchemaIsFresh(t *testing.T) {
 	if *update {
-		require.NoError(t, os.WriteFile(SchemaFile, Schema(), 0o644))
+		require.NoError(t, os.WriteFile(schemaFile, Schema(), 0o644))
 	}
-	published, err := os.ReadFile(SchemaFile)
+	published, err := os.ReadFile(schemaFile)
 	require.NoError(t, err)
 	require.Equal(t, string(Schema()), string(published), "go test ./policy -run TestSchemaIsFresh -update")
 }
