@@ -12,8 +12,6 @@ import (
 
 const maxBody = 16 << 10 // bytes: the largest is a sign-in, with a password of 1024 characters
 
-var errTooLarge = fmt.Errorf("%w: the body has more than %d bytes", symbolon.ErrInvalid, maxBody)
-
 // read decodes a body of one JSON object into a T, and refuses what T has no
 // member for: whoever writes "icid" should not be left to wonder.
 func read[T any](r *http.Request) (T, error) {
@@ -26,11 +24,7 @@ func read[T any](r *http.Request) (T, error) {
 			err = errors.Join(more, errors.New("something follows the JSON object"))
 		}
 	}
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return v, errTooLarge
-	case err != nil:
+	if err != nil {
 		return v, fmt.Errorf("%w: the body: %w", symbolon.ErrInvalid, err)
 	}
 	return v, nil
@@ -40,9 +34,9 @@ func read[T any](r *http.Request) (T, error) {
 type object map[string]any
 
 // done answers what has no result but that it was done.
-func done(w http.ResponseWriter, err error) {
+func done(w http.ResponseWriter, r *http.Request, err error) {
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

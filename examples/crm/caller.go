@@ -61,19 +61,19 @@ func byClaim(claimed, proved http.Handler) http.Handler {
 	})
 }
 
-// refuse answers an error that a handler met. What is wrong with the caller's own
-// input is said; why somebody may not is for the audit; and what broke here is
-// for the operator.
-func refuse(w http.ResponseWriter, err error) {
-	switch {
-	case errors.Is(err, errTooLarge):
-		answer(w, http.StatusRequestEntityTooLarge, object{"error": "too_large", "detail": err.Error()})
-	case errors.Is(err, symbolon.ErrInvalid):
-		answer(w, http.StatusBadRequest, object{"error": "invalid_request", "detail": err.Error()})
-	default:
-		if !errors.Is(err, symbolon.ErrRefused) && !errors.Is(err, symbolon.ErrNotFound) {
-			slog.Error("a request could not be served", "err", err)
-		}
-		httpauth.Refuse(w, err)
+// refuse answers an error that a handler met, as httpauth answers one of its own.
+// What is wrong with the caller's own input is said; why somebody may not is for
+// the audit; and what broke here is for the operator.
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if !errors.Is(err, symbolon.ErrInvalid) && !errors.Is(err, symbolon.ErrRefused) && !errors.Is(err, symbolon.ErrNotFound) {
+		failed(r, err)
 	}
+	httpauth.Refuse(w, err)
+}
+
+// failed tells the operator of a request that could not be served: the store or
+// a directory is down, or the fault is ours. It logs the route, not the address,
+// which may name a customer.
+func failed(r *http.Request, err error) {
+	slog.Error("a request could not be served", "route", r.Pattern, "err", err)
 }

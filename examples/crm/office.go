@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/symbolon-auth/symbolon"
@@ -10,34 +12,79 @@ import (
 )
 
 // What concerns no customer is decided by the employee's side alone, on things
-// that have no account.
+// that have no account. A customer's lock is such a thing: it opens nothing of
+// theirs, and they are not there to prove anything.
 
 func theEmployee(r *http.Request) (httpauth.Asked, error) {
-	return httpauth.Asked{Resource: authz.Resource{Type: "Employee", ID: r.PathValue("id")}}, nil
+	in, err := read[struct{ Reason string }](r)
+	if err == nil {
+		err = explained(in.Reason)
+	}
+	return httpauth.Asked{
+		Resource: authz.Resource{Type: "Employee", ID: r.PathValue("id")},
+		Params:   authz.Params{"reason": symbolon.String(in.Reason)},
+	}, err
 }
 
-// unlock opens a colleague's lock. The library refuses to let anybody unlock
-// themselves, by whichever account.
-func (s *server) unlock(w http.ResponseWriter, r *http.Request, g authz.Grant) {
-	in, err := read[struct{ Reason string }](r)
-	if err != nil {
-		refuse(w, err)
-		return
+// theCustomersLock is one of several: there is one for each way in which codes
+// reach a customer.
+func theCustomersLock(r *http.Request) (httpauth.Asked, error) {
+	in, err := read[struct {
+		Method symbolon.Method
+		Reason string
+	}](r)
+	if err == nil {
+		err = explained(in.Reason)
 	}
-	effect, err := s.guard.Begin(r.Context(), g, unlockAccount, nil)
+	return httpauth.Asked{
+		Resource: authz.Resource{Type: "Customer", ID: r.PathValue("id")},
+		Params:   authz.Params{"method": symbolon.String(string(in.Method)), "reason": symbolon.String(in.Reason)},
+	}, err
+}
+
+func explained(reason string) error {
+	if reason == "" {
+		return fmt.Errorf("%w: the reason is missing, with which an unlock is recorded", symbolon.ErrInvalid)
+	}
+	return nil
+}
+
+// unlockEmployee opens a colleague's lock. The library refuses to let anybody
+// unlock themselves, by whichever account.
+func (s *server) unlockEmployee(w http.ResponseWriter, r *http.Request, g authz.Grant) {
+	done(w, r, s.act(r.Context(), g, unlockAccount, func() error {
+		return s.actors.Unlock(r.Context(), g.Principal(), symbolon.ActorID(g.Resource().ID), text(g, "reason"))
+	}))
+}
+
+// unlockCustomer lets a customer's codes count again, by one method.
+func (s *server) unlockCustomer(w http.ResponseWriter, r *http.Request, g authz.Grant) {
+	done(w, r, s.act(r.Context(), g, unlockCustomer, func() error {
+		return s.subjects.Unlock(r.Context(), g.Principal(), symbolon.SubjectID(g.Resource().ID), symbolon.Method(text(g, "method")), text(g, "reason"))
+	}))
+}
+
+// act does what a Grant allows between its Begin and its End, so that the record
+// says what came of it.
+func (s *server) act(ctx context.Context, g authz.Grant, a authz.Action, do func() error) error {
+	effect, err := s.guard.Begin(ctx, g, a, g.Params())
 	if err != nil {
-		refuse(w, err)
-		return
+		return err
 	}
 	outcome := audit.Succeeded
-	err = s.actors.Unlock(r.Context(), g.Principal(), symbolon.ActorID(g.Resource().ID), in.Reason)
-	if err != nil {
+	if err = do(); err != nil {
 		outcome = audit.Failed
 	}
-	if ended := effect.End(r.Context(), outcome, nil); err == nil {
+	if ended := effect.End(ctx, outcome, nil); err == nil {
 		err = ended
 	}
-	done(w, err)
+	return err
+}
+
+// text is a parameter with which something was allowed.
+func text(g authz.Grant, name string) string {
+	s, _ := g.Params()[name].Any().(string)
+	return s
 }
 
 func theAudit(*http.Request) (httpauth.Asked, error) {
@@ -48,7 +95,7 @@ func theAudit(*http.Request) (httpauth.Asked, error) {
 // employee or one call, or of all.
 func (s *server) showAudit(w http.ResponseWriter, r *http.Request, g authz.Grant) {
 	if err := s.guard.Holds(g, readAudit); err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	q := r.URL.Query()
@@ -59,7 +106,7 @@ func (s *server) showAudit(w http.ResponseWriter, r *http.Request, g authz.Grant
 		After:       q.Get("after"),
 	})
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	answer(w, http.StatusOK, object{"records": page.Records, "next": page.Next})

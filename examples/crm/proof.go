@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
+	"log"
 	"net/http"
 
 	"github.com/symbolon-auth/symbolon"
@@ -19,21 +19,21 @@ func (s *server) challenge(w http.ResponseWriter, r *http.Request, p symbolon.Pr
 		Operation authz.Action
 	}](r)
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	if _, known := actions[in.Operation]; !known {
-		refuse(w, fmt.Errorf("%w: operation is not one of the actions", symbolon.ErrInvalid))
+		refuse(w, r, fmt.Errorf("%w: operation is not one of the actions", symbolon.ErrInvalid))
 		return
 	}
 	claim, err := s.subjects.Join(r.Context(), p, symbolon.InteractionID(r.PathValue("call")))
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	ch, err := s.subjects.Challenge(r.Context(), claim, in.Method, string(in.Operation))
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	answer(w, http.StatusCreated, object{"challenge": ch.ID, "expires": ch.Expires})
@@ -44,17 +44,17 @@ func (s *server) challenge(w http.ResponseWriter, r *http.Request, p symbolon.Pr
 func (s *server) answerChallenge(w http.ResponseWriter, r *http.Request, p symbolon.Principal) {
 	in, err := read[struct{ Code string }](r)
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	claim, err := s.subjects.Join(r.Context(), p, symbolon.InteractionID(r.PathValue("call")))
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	both, err := s.subjects.Confirm(r.Context(), claim, r.PathValue("challenge"), in.Code)
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	s.issue(w, r, both)
@@ -63,8 +63,8 @@ func (s *server) answerChallenge(w http.ResponseWriter, r *http.Request, p symbo
 // textMessages is an [authn.Sender] that prints what a gateway would send. The
 // host knows the customer's number; Symbolon does not.
 type textMessages struct {
-	book *book
-	to   io.Writer
+	book    *book
+	console *log.Logger // several are sent at a time, each on a goroutine of its own
 }
 
 // Send implements [authn.Sender].
@@ -73,6 +73,5 @@ func (t textMessages) Send(_ context.Context, m authn.Message) error {
 	if mobile == "" {
 		return nil // no error: the answer must not tell who has a telephone (S13)
 	}
-	_, err := fmt.Fprintf(t.to, "[%s to %s] %s\n", m.Method, mobile, m.Text())
-	return err
+	return t.console.Output(0, fmt.Sprintf("[%s to %s] %s", m.Method, mobile, m.Text()))
 }

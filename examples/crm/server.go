@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -47,6 +48,7 @@ type server struct {
 	desk      *httpauth.Auth // lets in people, with a token
 	telephony *httpauth.Auth // lets in services, with a key
 
+	people  *employees
 	book    *book
 	changes *changes
 }
@@ -66,14 +68,14 @@ func open(ctx context.Context, c config) (_ *server, err error) {
 		return nil, err
 	}
 	if c.Sender == nil {
-		c.Sender = textMessages{book, c.Console}
+		c.Sender = textMessages{book, log.New(c.Console, "", 0)}
 	}
 	keys, err := openKeys(c.DB)
 	if err != nil {
 		return nil, err
 	}
 
-	s := &server{book: book, changes: newChanges()}
+	s := &server{people: people, book: book, changes: newChanges()}
 	if s.db, err = openDB(c.DB); err != nil {
 		return nil, err
 	}
@@ -141,10 +143,10 @@ func (s *server) makeEngines(c config, people *employees, k keys) error {
 	if s.log, err = audit.NewLog(realm); err != nil {
 		return err
 	}
-	if s.desk, err = httpauth.New(sessions{s.tokens, s.actors}, s.guard, &httpauth.Options{Join: s.subjects}); err != nil {
+	if s.desk, err = httpauth.New(sessions{s.tokens, s.actors}, s.guard, &httpauth.Options{Join: s.subjects, Failed: failed}); err != nil {
 		return err
 	}
-	s.telephony, err = httpauth.New(serviceKeys{s.actors}, s.guard, nil)
+	s.telephony, err = httpauth.New(serviceKeys{s.actors}, s.guard, &httpauth.Options{Failed: failed})
 	return err
 }
 
@@ -192,7 +194,8 @@ func (s *server) routes() http.Handler {
 	mux.Handle("POST /lines/{number}/sim-changes", s.desk.Grant(changeSIM, s.theLine, s.decideSIM))
 	mux.Handle("POST /sim-changes/{id}/confirm", s.desk.Principal(s.confirmSIM))
 
-	mux.Handle("POST /employees/{id}/unlock", s.desk.Grant(unlockAccount, theEmployee, s.unlock))
+	mux.Handle("POST /employees/{id}/unlock", s.desk.Grant(unlockAccount, theEmployee, s.unlockEmployee))
+	mux.Handle("POST /customers/{id}/unlock", s.desk.Grant(unlockCustomer, theCustomersLock, s.unlockCustomer))
 	mux.Handle("GET /audit", s.desk.Grant(readAudit, theAudit, s.showAudit))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusNotFound, object{"error": "not_found"})

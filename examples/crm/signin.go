@@ -12,7 +12,7 @@ import (
 func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 	in, err := read[struct{ Login, Password string }](r)
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	p, err := s.actors.SignIn(r.Context(), in.Login, in.Password)
@@ -21,7 +21,7 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		answer(w, http.StatusUnauthorized, object{"error": "unauthorized"})
 	case err != nil:
-		refuse(w, err)
+		refuse(w, r, err)
 	default:
 		s.issue(w, r, p)
 	}
@@ -29,14 +29,14 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 
 // signOut ends the session, and every token that came from it.
 func (s *server) signOut(w http.ResponseWriter, r *http.Request, p symbolon.Principal) {
-	done(w, s.actors.SignOut(r.Context(), p))
+	done(w, r, s.actors.SignOut(r.Context(), p))
 }
 
 // issue answers with a token for whoever is behind p: one person, or both.
 func (s *server) issue(w http.ResponseWriter, r *http.Request, p symbolon.Principal) {
 	raw, err := s.tokens.Issue(r.Context(), p)
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	answer(w, http.StatusOK, object{"who": p.String(), "token": raw.Reveal()})

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"sync"
 	"time"
 
@@ -19,13 +20,15 @@ import (
 
 type simChange struct{ ICCID string }
 
+var iccid = regexp.MustCompile(`^[0-9]{18,22}$`)
+
 func (c simChange) params() authz.Params { return authz.Params{"iccid": symbolon.String(c.ICCID)} }
 
 // theLine says what POST /lines/{number}/sim-changes is about. The new card is a
 // parameter: the Grant is for this card and no other.
 func (s *server) theLine(r *http.Request) (httpauth.Asked, error) {
 	in, err := read[simChange](r)
-	if err == nil && (len(in.ICCID) < 18 || len(in.ICCID) > 22) {
+	if err == nil && !iccid.MatchString(in.ICCID) {
 		err = fmt.Errorf("%w: iccid has 18 to 22 digits", symbolon.ErrInvalid)
 	}
 	number := r.PathValue("number")
@@ -52,7 +55,7 @@ func (s *server) decideSIM(w http.ResponseWriter, _ *http.Request, g authz.Grant
 func (s *server) confirmSIM(w http.ResponseWriter, r *http.Request, p symbolon.Principal) {
 	in, err := read[simChange](r)
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	g, ok := s.changes.of(p, r.PathValue("id"))
@@ -62,15 +65,16 @@ func (s *server) confirmSIM(w http.ResponseWriter, r *http.Request, p symbolon.P
 	}
 	effect, err := s.guard.Begin(r.Context(), g, changeSIM, in.params())
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
-	former := s.book.swapSIM(g.Resource(), in.ICCID)
-	if err := effect.End(r.Context(), audit.Succeeded, map[string]string{"iccid": in.ICCID, "former": former}); err != nil {
-		refuse(w, err)
+	line, card := g.Resource(), text(g, "iccid") // what was allowed, not what was asked for
+	former := s.book.swapSIM(line, card)
+	if err := effect.End(r.Context(), audit.Succeeded, map[string]string{"iccid": card, "former": former}); err != nil {
+		refuse(w, r, err)
 		return
 	}
-	answer(w, http.StatusOK, object{"line": g.Resource().ID, "iccid": in.ICCID, "for": g.Principal().String()})
+	answer(w, http.StatusOK, object{"line": line.ID, "iccid": card, "for": g.Principal().String()})
 }
 
 // swapSIM puts a new card into a line and returns the former one.

@@ -45,9 +45,12 @@ func (w *walker) story() {
 	hangUp := w.stayOnTheLine(call)
 	w.step("mia looks up who calls, and sees a mask", 200, has{`"name":"N•••"`, not("Lindqvist")},
 		request{"GET", "/customers/" + nora, mia, call, nil})
-	w.step("another customer's record stays shut, masked or not", 403, nil,
+	unproved := has{`error="insufficient_user_authentication"`, `party="subject"`, `acr_values="phone-code"`}
+	w.step("another customer's record stays shut, masked or not", 401, unproved,
 		request{"GET", "/customers/cust-43", mia, call, nil})
-	w.step("a SIM change is refused: the customer must step up", 401, has{`insufficient_user_authentication`, `party="subject"`, `acr_values="phone-code"`},
+	w.step("as does that of nobody, and mia cannot tell them apart", 401, unproved,
+		request{"GET", "/customers/cust-0", mia, call, nil})
+	w.step("a SIM change is refused: the customer must step up", 401, unproved,
 		request{"POST", noraLine, mia, call, object{"iccid": newCard}})
 
 	// The customer proves who they are; from now on the token speaks for both.
@@ -81,6 +84,8 @@ func (w *walker) story() {
 	w.step("the whole record, with the new card in it", 200, has{"Nora Lindqvist", newCard}, read)
 
 	// The end of a call, told and untold.
+	w.wait("nora talks for longer than a lease, which is renewed", lease+lease/10)
+	w.step("so her record is still open", 200, has{"Nora Lindqvist"}, read)
 	hangUp()
 	w.step("nora hangs up", 204, nil, ending(w.key, call))
 	w.step("the same token is refused", 401, has{`error="invalid_token"`}, read)
@@ -94,14 +99,33 @@ func (w *walker) story() {
 	w.wait("the exchange falls silent", lease+lease/10)
 	w.step("the lease has run out, the same token is refused", 401, has{`error="invalid_token"`}, read)
 
+	// Guessing what the customer's telephone shows.
+	ada := w.signIn("ada")
+	call = w.ring("call-3", "mia", nora)
+	hangUp = w.stayOnTheLine(call)
+	challenge, code = w.challenge(mia, call, "customer.read")
+	right := request{"POST", challenge, mia, "", object{"code": code}}
+	for n := range 5 {
+		w.step(fmt.Sprintf("somebody guesses nora's code, %d of 5", n+1), 403, nil,
+			request{"POST", challenge, mia, "", object{"code": wrong(code)}})
+	}
+	w.step("nora's codes are locked, even the right one", 403, nil, right)
+	unlock := request{"POST", "/customers/" + nora + "/unlock", mia, "", object{"method": "sms", "reason": "nora misread it, ticket 4710"}}
+	w.step("mia, who typed them, may not unlock", 403, nil, unlock)
+	unlock.bearer = ada
+	w.step("but ada does, a supervisor", 204, nil, unlock)
+	read.bearer = w.step("nora's code counts again", 200, has{`"who":"mia for cust-42"`}, right).text("token")
+	w.step("and she hears her record", 200, has{"Nora Lindqvist"}, read)
+	hangUp()
+	w.step("nora hangs up", 204, nil, ending(w.key, call))
+
 	// Guessing a password, and a restart in the middle of it.
 	for n := range 5 {
 		w.step(fmt.Sprintf("somebody guesses mia's password, %d of 5", n+1), 401, nil,
 			request{"POST", "/sign-in", "", "", object{"login": w.person("mia").Login, "password": "tea with milk at five"}})
 	}
-	right := request{"POST", "/sign-in", "", "", object{"login": w.person("mia").Login, "password": w.person("mia").Password}}
+	right = request{"POST", "/sign-in", "", "", object{"login": w.person("mia").Login, "password": w.person("mia").Password}}
 	w.step("mia is locked out, even with the right one", 401, nil, right)
-	ada := w.signIn("ada")
 	w.stop()
 	w.start()
 	w.step("the lock is still there", 401, nil, right)
@@ -120,7 +144,8 @@ func (w *walker) story() {
 	w.audit("ada reads what happened for nora", request{"GET", "/audit?subject=" + nora, ada, "", nil}, []string{
 		"interaction.opened succeeded: exchange with cust-42",
 		"decision allowed: mia with cust-42, customer.preview (actor/care-serves-customers subject/caller-may-be-greeted)",
-		"decision denied: mia with cust-42, customer.preview",
+		"decision denied: mia with cust-42, customer.preview", // sami's record
+		"decision denied: mia with cust-42, customer.preview", // nobody's
 		"decision denied: mia with cust-42, sim.change",
 		"challenge.sent succeeded: mia with cust-42",
 		"challenge.answered failed: mia with cust-42",
@@ -136,11 +161,25 @@ func (w *walker) story() {
 		"challenge.sent succeeded: mia with cust-42",
 		"challenge.answered succeeded: mia for cust-42",
 		"decision allowed: mia for cust-42, customer.read (actor/care-serves-customers subject/proved-customer-hears-their-record)",
+		"decision allowed: mia for cust-42, customer.read (actor/care-serves-customers subject/proved-customer-hears-their-record)",
 		"interaction.ended succeeded: exchange with cust-42",
 		"interaction.opened succeeded: exchange with cust-42",
 		"challenge.sent succeeded: mia with cust-42",
 		"challenge.answered succeeded: mia for cust-42",
 		"decision allowed: mia for cust-42, customer.read (actor/care-serves-customers subject/proved-customer-hears-their-record)",
+		"interaction.opened succeeded: exchange with cust-42",
+		"challenge.sent succeeded: mia with cust-42",
+		"challenge.answered failed: mia with cust-42",
+		"challenge.answered failed: mia with cust-42",
+		"challenge.answered failed: mia with cust-42",
+		"challenge.answered failed: mia with cust-42",
+		"challenge.answered failed: mia with cust-42",
+		"customer.locked succeeded: mia with cust-42",
+		"challenge.answered failed: mia with cust-42", // the right code, unseen
+		"customer.unlocked succeeded: ada with cust-42",
+		"challenge.answered succeeded: mia for cust-42",
+		"decision allowed: mia for cust-42, customer.read (actor/care-serves-customers subject/proved-customer-hears-their-record)",
+		"interaction.ended succeeded: exchange with cust-42",
 	})
 	w.step("mia signs out", 204, nil, request{"POST", "/sign-out", mia, "", nil})
 	w.step("and her token with her", 401, has{`error="invalid_token"`}, request{"POST", "/sign-out", mia, "", nil})

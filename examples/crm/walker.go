@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -103,8 +105,7 @@ func (w *walker) start() {
 	if w.err != nil {
 		return
 	}
-	sender := authn.SenderFunc(func(_ context.Context, m authn.Message) error { w.telephone <- m; return nil })
-	s, err := open(w.ctx, config{DB: w.db, Console: io.Discard, Sender: sender, Lease: lease})
+	s, err := open(w.ctx, config{DB: w.db, Console: io.Discard, Sender: authn.SenderFunc(w.deliver), Lease: lease})
 	if err != nil {
 		w.err = err
 		return
@@ -176,16 +177,41 @@ func (w *walker) challenge(token, call, operation string) (path, code string) {
 	if w.err != nil {
 		return "", ""
 	}
-	select {
-	case m := <-w.telephone:
+	m := w.message(id)
+	if w.err == nil {
 		w.tell("nora's telephone shows it", m.Text())
-		return at + "/" + id + "/answer", m.Code.Reveal()
-	case <-time.After(10 * time.Second):
-		w.err = errors.New("no code came to the telephone")
-	case <-w.ctx.Done():
-		w.err = w.ctx.Err()
 	}
-	return "", ""
+	return at + "/" + id + "/answer", m.Code.Reveal()
+}
+
+// deliver is the customer's telephone, an [authn.Sender].
+func (w *walker) deliver(ctx context.Context, m authn.Message) error {
+	select {
+	case w.telephone <- m:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// message waits for the message of a challenge. One of another may come before
+// it, since a message is sent again if nobody recorded that it was sent.
+func (w *walker) message(challenge string) authn.Message {
+	late := time.After(10 * time.Second)
+	for {
+		select {
+		case m := <-w.telephone:
+			if m.ID == challenge {
+				return m
+			}
+		case <-late:
+			w.err = errors.New("no code came to the telephone")
+			return authn.Message{}
+		case <-w.ctx.Done():
+			w.err = w.ctx.Err()
+			return authn.Message{}
+		}
+	}
 }
 
 // wrong is a code that is off by one.
@@ -220,6 +246,9 @@ func (w *walker) audit(say string, q request, want []string) {
 		w.err = err
 		return
 	}
+	slices.SortStableFunc(page.Records, func(a, b audit.Record) int { // those of one commit have one time
+		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.Event, b.Event))
+	})
 	var got []string
 	for _, r := range page.Records {
 		got = append(got, summary(r))
