@@ -258,6 +258,11 @@ func restoreAfterAnEventfulDay(t *testing.T, target func(storage.Store) (storage
 	require.Zero(t, sum.Unreadable)
 
 	// What was live is over.
+	for name := range content(t, into, "acme") {
+		for _, live := range []string{"/s/", "/sessions", "/challenge/", " due/"} {
+			require.NotContains(t, name, live)
+		}
+	}
 	refused(t, d.actors.Touch(t.Context(), mia), "a session", authn.ReasonOver)
 	_, err = d.open(pbx, "call-x", "cust-1")
 	refused(t, err, "a service that came in before", authn.ReasonOver)
@@ -576,6 +581,59 @@ func without(all map[string]string, word string) map[string]string {
 	return all
 }
 
+// A store that does not keep what it was given is found out.
+func TestAnUnfaithfulTarget(t *testing.T) {
+	from := filled(t, 300, "acme")
+	file := export(t, from, "acme")
+	for because, change := range map[string]func(*storage.Op){
+		"another value":    func(o *storage.Op) { o.Value = append(bytes.Clone(o.Value), ' ') },
+		"another end":      func(o *storage.Op) { o.ExpiresAt = time.Now().Add(90 * time.Minute) },
+		"another name":     func(o *storage.Op) { o.Name += "x" },
+		"no record at all": func(o *storage.Op) { *o = storage.Op{Act: storage.Delete, Name: o.Name, Cond: storage.Any} },
+	} {
+		into := &unfaithful{Store: memory.New(), change: change}
+		_, err := backup.Import(t.Context(), bytes.NewReader(file), into, key, &backup.Options{AcceptLoss: []string{"acme"}})
+		require.ErrorIs(t, err, backup.ErrDiffers, because)
+	}
+}
+
+type unfaithful struct {
+	storage.Store
+	change func(*storage.Op)
+}
+
+func (u *unfaithful) Commit(ctx context.Context, b storage.Batch) error {
+	for i := range b.Ops {
+		if b.Ops[i].Name == "org/100" || strings.HasPrefix(b.Ops[i].Name, "audit/") && strings.HasSuffix(b.Ops[i].Name, "/102") {
+			u.change(&b.Ops[i])
+		}
+	}
+	return u.Store.Commit(ctx, b)
+}
+
+// A record of the day's unknown logins that has counted on since is taken from
+// the log.
+func TestCountersCountOn(t *testing.T) {
+	d := at(t, memory.New(), "acme")
+	d.password("mia", right)
+	_, _ = d.signIn("nobody", right)
+	file := export(t, d.store, "acme")
+	for range 3 {
+		_, _ = d.signIn("nobody", right)
+	}
+	for _, opts := range []backup.Options{{Log: d.store}, {Log: d.store, Replace: []string{"acme"}}} {
+		into := d.store
+		if opts.Replace == nil {
+			into = memory.New()
+		}
+		imported(t, file, into, opts)
+		page, err := at(t, into, "acme").log.List(t.Context(), audit.Query{Event: "signin"})
+		require.NoError(t, err)
+		require.Len(t, page.Records, 1)
+		require.Equal(t, 4, page.Records[0].Count)
+	}
+}
+
 // A log that names the key revokes that one; one that does not, all that there
 // were.
 func TestWhichKeyWasRevoked(t *testing.T) {
@@ -636,11 +694,16 @@ func TestAMoveFencesTheSource(t *testing.T) {
 		require.Zero(t, sum.Unreadable)
 		target.claim(target.come(k), target.in("mia", right), "call-2", "cust-1")
 
+		// Whoever provisions at the source takes it back in part: then it counts as open.
+		source.password("tom", right)
+		_, err = backup.Import(t.Context(), bytes.NewReader(export(t, source.store, "acme")), memory.New(), key, nil)
+		require.ErrorIs(t, err, backup.ErrLoss)
+
 		// A move that is given up.
 		require.NoError(t, backup.Unfence(t.Context(), source.store, "acme", nil))
 		refused(t, source.actors.Touch(t.Context(), mia), "a session of before stays over", authn.ReasonOver)
 		source.claim(source.come(k), source.in("mia", right), "call-2", "cust-1")
-		for event, times := range map[string]int{"tenant.fenced": 2, "tenant.unfenced": 1, "tenant.exported": 2} {
+		for event, times := range map[string]int{"tenant.fenced": 2, "tenant.unfenced": 1, "tenant.exported": 4} {
 			page, err := source.log.List(t.Context(), audit.Query{Event: event})
 			require.NoError(t, err)
 			require.Len(t, page.Records, times, event)

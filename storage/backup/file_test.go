@@ -36,6 +36,13 @@ func TestStreamOfEverySize(t *testing.T) {
 		got, err := io.ReadAll(o)
 		require.NoError(t, err)
 		require.Equal(t, plain, append([]byte{}, got...), "%d bytes", size)
+
+		for cut := headSize; cut < len(file); cut += chunkSize + tagSize { // between chunks
+			o, err := newOpener(bytes.NewReader(file[:cut]), testKey)
+			require.NoError(t, err)
+			_, err = io.ReadAll(o)
+			require.ErrorIs(t, err, ErrDamaged, "%d of %d bytes", cut, len(file))
+		}
 	}
 }
 

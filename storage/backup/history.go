@@ -22,7 +22,6 @@ type history struct {
 	keys      map[string]bool             // revoked
 	owners    map[string]time.Time        // actors of whom a key was revoked, nobody knows which; keys made until then go
 	guesses   map[place][]guess           // at the secret of a lock, in order
-	methods   map[place][]string          // by a subject's stamp: those whose lock must be there
 	calls     []call
 	unknown   []string // events that are not known here, or say too little
 	newer     int
@@ -101,7 +100,7 @@ func since(made time.Time) string {
 // these audit records. missing is how many of them the Log has not.
 func readHistory(ctx context.Context, log storage.Reader, tenant string, made time.Time, has map[string]bool) (h *history, missing int, err error) {
 	h = &history{passwords: map[string]symbolon.ActorID{}, keys: map[string]bool{}, owners: map[string]time.Time{},
-		guesses: map[place][]guess{}, methods: map[place][]string{}}
+		guesses: map[place][]guess{}}
 	missing = len(has)
 	err = walk(ctx, log, tenant, "audit/", since(made), func(_ table.Shard, r storage.Record) error {
 		if has[r.Name] {
@@ -125,7 +124,7 @@ func readHistory(ctx context.Context, log storage.Reader, tenant string, made ti
 }
 
 func (h *history) add(r audit.Record) {
-	actor, method := string(r.Actor), r.Detail["method"]
+	actor := string(r.Actor)
 	switch r.Event {
 	case "password.set", "password.imported":
 		h.passwords[table.Name("actor", actor, "password")] = r.Actor
@@ -142,12 +141,7 @@ func (h *history) add(r audit.Record) {
 	case "account.locked":
 		h.guess(lockOf("actor", actor, "pwd"), r)
 	case "challenge.answered", "customer.locked":
-		subject := string(r.Subject)
-		lock := lockOf("subject", subject, method)
-		h.guess(lock, r)
-		if party := (place{lock.shard, stamp.SubjectName(subject)}); !slices.Contains(h.methods[party], method) {
-			h.methods[party] = append(h.methods[party], method)
-		}
+		h.guess(lockOf("subject", string(r.Subject), r.Detail["method"]), r)
 	case "interaction.opened":
 		h.opened(r)
 	default:

@@ -175,25 +175,6 @@ func (m *restore) write(ctx context.Context) error {
 	})
 }
 
-// remember puts a new epoch and the methods of locks into a subject's stamp.
-func remember(m members, methods []string, now time.Time) error {
-	var locks []string
-	if err := m.get("locks", &locks); err != nil {
-		return err
-	}
-	for _, method := range methods {
-		if !slices.Contains(locks, method) {
-			locks = append(locks, method)
-		}
-	}
-	if locks != nil {
-		if err := m.set(map[string][]string{"locks": locks}); err != nil {
-			return err
-		}
-	}
-	return restamp(m, now)
-}
-
 // leg is a reading of the file for the sake of one sink.
 type leg struct {
 	want func(kind) bool
@@ -268,7 +249,7 @@ func (m *restore) value(e entry, k kind, sum *Summary) ([]byte, error) {
 			}
 			err = hangUp(rec)
 		case stamped:
-			err = remember(rec, h.methods[e.place()], m.now)
+			err = restamp(rec, m.now)
 		case locked:
 			sum.Replayed += len(h.guesses[e.place()])
 			err = h.lock(e.place(), rec)
@@ -364,19 +345,6 @@ func (m *restore) finish(ctx context.Context) error {
 	exact := &comparer{from: m.into, now: m.now}
 	if err := m.passes(ctx, []leg{{kind.isStamp, m.writer(refuse)}, {kind.isStamp, exact}}); err != nil {
 		return err
-	}
-	for i, tenant := range m.title.Tenants {
-		// Customers who were first met after the backup: authn gives a new stamp
-		// new locks, so those that were replayed need one that knows of them.
-		for party, methods := range m.history[i].methods {
-			rec := newRecord()
-			if err := remember(rec, methods, m.now); err != nil {
-				return err
-			}
-			if _, err := m.missing(ctx, m.writer(leave), tenant, party, rec, time.Time{}); err != nil {
-				return err
-			}
-		}
 	}
 	slices.Sort(m.sum.Unbound)
 	detail := map[string]string{"records": strconv.Itoa(m.sum.Records), "ended": strconv.Itoa(m.sum.Ended), "replayed": strconv.Itoa(m.sum.Replayed)}
