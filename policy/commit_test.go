@@ -20,9 +20,22 @@ import (
 type meddled struct {
 	storage.Store
 	before, after func()
+	late          bool // the next commit gets no reply, and arrives only when the one after it is sent
+	held          *storage.Batch
 }
 
 func (m *meddled) Commit(ctx context.Context, b storage.Batch) error {
+	if m.late {
+		m.late, m.held = false, &b
+		return errors.New("no reply")
+	}
+	if m.held != nil {
+		held := *m.held
+		m.held = nil
+		if err := m.Store.Commit(ctx, held); err != nil {
+			return err
+		}
+	}
 	before, after := m.before, m.after
 	m.before, m.after = nil, nil
 	if before != nil {
@@ -103,6 +116,30 @@ func TestLostReplyAndAnotherChange(t *testing.T) {
 	}
 	require.Equal(t, map[string]int{"host policy.changed succeeded": 1 + n, "bea policy.changed succeeded": 1, "bea policy.proposed succeeded": 1,
 		"rui policy.approved succeeded": 1, "olga policy.approved succeeded": 1, "olga policy.changed succeeded": 1}, count)
+}
+
+// A commit that arrives after it was given up: the second try finds that it was the first.
+func TestLateCommit(t *testing.T) {
+	h, m, _ := twoDesks(t)
+	ctx := t.Context()
+	bea, olga, rui := h.is("bea"), h.is("olga"), h.is("rui")
+	m.late = true
+	p, err := h.tree.Change(ctx, bea, "why", policy.Add("new", "shop", nil))
+	require.NoError(t, err)
+	require.True(t, p.Done)
+	m.late = true
+	p, err = h.tree.Change(ctx, bea, "why", policy.Move("shop", "rival"))
+	require.NoError(t, err)
+	m.late = true
+	p, err = h.tree.Approve(ctx, rui, p.ID, p.Difference.Digest())
+	require.NoError(t, err)
+	require.Len(t, p.Approvals, 1)
+	m.late = true
+	p, err = h.tree.Approve(ctx, olga, p.ID, p.Difference.Digest())
+	require.NoError(t, err)
+	require.True(t, p.Done)
+	require.Nil(t, m.held)
+	require.Len(t, h.events(), 1+1+1+1+2)
 }
 
 // Two approve at once, each in a process of their own: both are heard, and it is done once.
