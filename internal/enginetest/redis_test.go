@@ -12,13 +12,7 @@ import (
 	"github.com/symbolon-auth/symbolon/internal/enginetest/engines"
 	"github.com/symbolon-auth/symbolon/storage"
 	"github.com/symbolon-auth/symbolon/storage/redisstore"
-	"github.com/symbolon-auth/symbolon/storage/storagetest"
 )
-
-func TestRedisKeepsTheContract(t *testing.T) {
-	e := engines.Redis(t)
-	storagetest.Run(t, func(t *testing.T) storage.Store { return e.Open(t) })
-}
 
 func TestRedisNewNamesEverythingThatIsWrong(t *testing.T) {
 	_, err := redisstore.New(t.Context(), nil, &redisstore.Options{Prefix: "a{b", Grace: time.Second})
@@ -86,7 +80,7 @@ func TestRedisNewRefusesWhatItCannotKeepSafe(t *testing.T) {
 // works on.
 func TestRedisTroubleIsNotAConflict(t *testing.T) {
 	r, master := engines.StartRedis(t), engines.StartRedis(t)
-	s := engines.OpenRedisFor(t, "", r.Addr)
+	s := openRedis(t, r.Addr)
 	set := func(name, value string) func() {
 		return func() { r.Do(t, "config", "set", name, value) }
 	}
@@ -130,7 +124,7 @@ func TestRedisTroubleIsNotAConflict(t *testing.T) {
 // A restarted or promoted server does not know the script.
 func TestRedisLearnsTheScriptAgain(t *testing.T) {
 	r := engines.StartRedis(t)
-	s := engines.OpenRedisFor(t, "", r.Addr)
+	s := openRedis(t, r.Addr)
 	for range 3 {
 		require.NoError(t, commit(t.Context(), s, put("a", "1")))
 		r.Do(t, "script", "flush")
@@ -185,7 +179,7 @@ func TestRedisThatHangsHoldsNobody(t *testing.T) {
 // again under the name of one is listed again.
 func TestRedisScansPastWhatHasExpired(t *testing.T) {
 	r := engines.StartRedis(t)
-	s := engines.OpenRedisFor(t, "", r.Addr)
+	s := openRedis(t, r.Addr)
 	for i := range 300 {
 		require.NoError(t, commit(t.Context(), s, put(fmt.Sprintf("%03d", i), "1")))
 	}
@@ -198,4 +192,14 @@ func TestRedisScansPastWhatHasExpired(t *testing.T) {
 	require.Len(t, found, 11)
 	require.Equal(t, "007", found[0].Name)
 	require.EqualValues(t, 11, r.Do(t, "zcard", "symbolon:{fleet}"))
+}
+
+// openRedis returns a store at the address of a server, or of several nodes of a
+// cluster.
+func openRedis(t *testing.T, at string) storage.Store {
+	t.Helper()
+	s, closeAll, err := engines.Connect(t.Context(), "Redis", at)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = closeAll() })
+	return s
 }

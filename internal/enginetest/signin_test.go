@@ -43,7 +43,7 @@ func openDoors(store storage.Store) (*doors, error) {
 	if err != nil {
 		return nil, err
 	}
-	realm, err := symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: store, Secret: secret,
+	realm, err := symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: believed{store}, Secret: secret,
 		Actors: symbolon.ActorMap{"mia": {}}, Subjects: symbolon.SubjectMap{}}, nil)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
@@ -112,6 +113,16 @@ func (s *Store) evaluate(ctx context.Context, command, script string, keys []str
 	cmd.SetFirstKeyPos(3) // where a cluster looks for the node
 	_ = s.client.Process(ctx, cmd)
 	return cmd.Int()
+}
+
+// failed wraps err. A node that did not answer may have been replaced, and the
+// client of a cluster would not look for a minute.
+func (s *Store) failed(what string, err error) error {
+	var answer redis.Error
+	if c, ok := s.client.(*redis.ClusterClient); ok && !errors.As(err, &answer) {
+		c.ReloadState(context.Background()) // does not wait, and does not do it too often
+	}
+	return fmt.Errorf("redisstore: %s: %w", what, err)
 }
 
 // once is a command that go-redis does not send a second time when the reply to

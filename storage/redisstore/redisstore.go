@@ -113,7 +113,7 @@ func (s *Store) Get(ctx context.Context, shard string, names ...string) ([]stora
 	}
 	found, err := s.get(ctx, s.index(shard), names)
 	if err != nil {
-		return nil, fmt.Errorf("redisstore: get: %w", err)
+		return nil, s.failed("get", err)
 	}
 	return found, nil
 }
@@ -127,7 +127,7 @@ func (s *Store) Scan(ctx context.Context, shard, prefix, after string, limit int
 	}
 	found, err := s.scan(ctx, s.index(shard), prefix, after, limit)
 	if err != nil {
-		return nil, fmt.Errorf("redisstore: scan: %w", err)
+		return nil, s.failed("scan", err)
 	}
 	return found, nil
 }
@@ -141,7 +141,7 @@ func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
 	applied, err := s.run(ctx, s.apply, keys, args)
 	switch {
 	case err != nil:
-		return fmt.Errorf("redisstore: commit: %w", err)
+		return s.failed("commit", err)
 	case !applied:
 		return storage.ErrConflict
 	}

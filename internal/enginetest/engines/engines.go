@@ -43,7 +43,7 @@ type kind struct {
 }
 
 // kinds are the engines that there are.
-func kinds() []kind { return []kind{inMemory(), sqlite, postgreSQL, mariaDB} }
+func kinds() []kind { return []kind{inMemory(), sqlite, postgreSQL, mariaDB, oneRedis, redisCluster} }
 
 // Each runs f as a subtest for every engine.
 func Each(t *testing.T, f func(t *testing.T, e Engine)) {
