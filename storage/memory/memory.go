@@ -17,16 +17,17 @@ import (
 	"github.com/symbolon-auth/symbolon/storage"
 )
 
-// Store is a [storage.Store] and a [storage.Sweeper] in memory. It is safe for
-// concurrent use. Make one with [New].
+// Store is a [storage.Store] in memory. It is safe for concurrent use. Make one
+// with [New].
 type Store struct {
 	mu     sync.RWMutex
 	shards map[string]map[string]storage.Record
 }
 
 var (
-	_ storage.Store   = (*Store)(nil)
-	_ storage.Sweeper = (*Store)(nil)
+	_ storage.Store       = (*Store)(nil)
+	_ storage.Sweeper     = (*Store)(nil)
+	_ storage.Snapshotter = (*Store)(nil)
 )
 
 // New returns an empty store.
@@ -128,6 +129,20 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, er
 		}
 	}
 	return swept, nil
+}
+
+// Snapshot implements [storage.Snapshotter] with a copy.
+func (s *Store) Snapshot(ctx context.Context, read func(storage.Reader) error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("memory: snapshot: %w", err)
+	}
+	past := New()
+	s.mu.RLock()
+	for shard, records := range s.shards {
+		past.shards[shard] = maps.Clone(records) // values are never changed, only replaced
+	}
+	s.mu.RUnlock()
+	return read(past)
 }
 
 // own returns r with a value that nobody else holds.

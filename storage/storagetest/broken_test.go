@@ -24,6 +24,22 @@ type broken struct {
 	scan   func(ctx context.Context, shard, prefix, after string, limit int) ([]storage.Record, error)
 	commit func(ctx context.Context, b storage.Batch) error
 	sweep  func(ctx context.Context, before time.Time, limit int) (int, error)
+	now    func() time.Time
+	past   func(read func(storage.Reader) error) error
+}
+
+func (s *broken) Now(context.Context) (time.Time, error) {
+	if s.now != nil {
+		return s.now(), nil
+	}
+	return time.Now().UTC(), nil
+}
+
+func (s *broken) Snapshot(ctx context.Context, read func(storage.Reader) error) error {
+	if s.past != nil {
+		return s.past(read)
+	}
+	return s.Store.Snapshot(ctx, read)
 }
 
 func (s *broken) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {

@@ -1,10 +1,6 @@
 package storagetest
 
-import (
-	"time"
-
-	"github.com/symbolon-auth/symbolon/storage"
-)
+import "time"
 
 var expiryCases = []contractCase{
 	{
@@ -86,37 +82,6 @@ var expiryCases = []contractCase{
 			o := x.commit(expiring(put("a", "1"), x.now.Add(-time.Hour)))
 			x.conflict(check("a", o.Version))
 			x.kept(x.commit(create("a", "2")))
-		},
-	},
-	{
-		name: "sweep-takes-the-expired",
-		rule: "a store that is a Sweeper removes what is expired at the given time, at most as many as asked, and nothing that lives",
-		run: func(x *trial) {
-			sweeper, ok := x.store.(storage.Sweeper)
-			if !ok {
-				return // optional
-			}
-			// The shared state may hold anything, so the records lie where nobody else's do: in 1971.
-			old := x.at(time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC))
-			end := old.now.Add(time.Hour)
-			live := old.commit(expiring(put("live", "1"), end.Add(time.Millisecond)), expiring(put("dead", "1"), end), put("for ever", "1"))
-			forever := old.get("for ever")[0]
-			n, err := sweeper.Sweep(x.ctx, end, 0)
-			x.must(err, "sweep of nothing")
-			if n != 0 {
-				x.failf("a sweep of at most 0 removed %d", n)
-			}
-			for {
-				n, err := sweeper.Sweep(x.ctx, end, 10)
-				x.must(err, "sweep")
-				if n < 10 {
-					break
-				}
-			}
-			old.gone("dead")
-			old.kept(live)
-			old.commit(check("for ever", forever.Version))
-			old.commit(remove("live"))
 		},
 	},
 }

@@ -62,6 +62,63 @@ var raceCases = []contractCase{
 		},
 	},
 	{
+		name: "one-replaces-all",
+		rule: "of any number of concurrent batches that replace the same records, in whatever order they name them and however many there are, exactly one returns nil, and all records are of that one",
+		run: func(x *trial) {
+			other := x.handle()
+			for _, n := range []int{2, 3, 4, 5, 9, storage.MaxOps} {
+				t := x.in(fmt.Sprint(x.shard, "/", n))
+				names, olds := make([]string, n), make([]storage.Version, n)
+				for i := range n {
+					names[i] = fmt.Sprintf("%02d", i)
+					olds[i] = t.commit(put(names[i], "old")).Version
+				}
+				handles := [2]*trial{t, t.on(other)}
+				winner := t.single(race(callers/2, func(i int) error {
+					ops := make([]storage.Op, n)
+					for at, j := range rand.Perm(n) {
+						ops[at] = replace(names[j], olds[j], fmt.Sprint(i))
+					}
+					return handles[i%2].try(ops...)
+				}))
+				for _, r := range t.get(names...) {
+					if string(r.Value) != fmt.Sprint(winner) {
+						t.failf("caller %d won, but %q is of caller %q", winner, r.Name, r.Value)
+					}
+				}
+			}
+		},
+	},
+	{
+		name: "one-of-everything",
+		rule: "of any number of concurrent batches of all kinds of ops exactly one returns nil, whichever of their conditions the others break, and nothing of the others is there",
+		run: func(x *trial) {
+			other := x.handle()
+			for round := range rounds {
+				t := x.in(fmt.Sprint(x.shard, "/", round))
+				checked := t.commit(put("checked", "old")).Version
+				replaced := t.commit(put("replaced", "old")).Version
+				removed := t.commit(put("removed", "old")).Version
+				handles := [2]*trial{t, t.on(other)}
+				winner := t.single(race(callers/2, func(i int) error {
+					mine := fmt.Sprint(i)
+					ops := []storage.Op{ // each of the last three alone lets one through
+						check("checked", checked), put("put", mine), remove("nothing"), create("mine "+mine, mine),
+						create("created", mine), replace("replaced", replaced, mine), removeIf("removed", removed),
+					}
+					return handles[i%2].try(ops[:4+1+round%3]...)
+				}))
+				mine := fmt.Sprint(winner)
+				for _, r := range t.get("put", "created") {
+					if string(r.Value) != mine {
+						t.failf("caller %d won, but %q is of caller %q", winner, r.Name, r.Value)
+					}
+				}
+				t.lists("mine ", "", callers, "mine "+mine)
+			}
+		},
+	},
+	{
 		name: "guard-record",
 		rule: "of two batches that each rely on the other's record being absent and rewrite one common guard record with Match, exactly one returns nil",
 		run: func(x *trial) {
@@ -92,7 +149,11 @@ var raceCases = []contractCase{
 					if round%2 == 0 {
 						change = removeIf(fmt.Sprint(i), olds[i])
 					}
-					return handles[i].try(check(fmt.Sprint(1-i), olds[1-i]), change)
+					ops := []storage.Op{check(fmt.Sprint(1-i), olds[1-i]), change}
+					for n := range round % 4 * 2 { // and among more ops
+						ops = append(ops, put(fmt.Sprint("besides ", i, n), "1"))
+					}
+					return handles[i].try(ops...)
 				})
 				if errs[0] == nil && errs[1] == nil {
 					x.failf("both batches were applied, although each changed what the other had checked")

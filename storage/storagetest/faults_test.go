@@ -29,7 +29,7 @@ var faults = []struct {
 			}
 			o.Cond, o.If = storage.Any, storage.Version{}
 		})
-	}, []string{"absent-creates-once", "match-needs-the-version", "check-changes-nothing", "two-failing-conditions", "one-creates", "one-replaces", "one-takes", "guard-record", "a-hot-record-moves", "sums-are-kept"}},
+	}, []string{"absent-creates-once", "match-needs-the-version", "check-changes-nothing", "two-failing-conditions", "one-creates", "one-replaces", "one-takes", "one-replaces-all", "one-of-everything", "guard-record", "a-hot-record-moves", "sums-are-kept"}},
 
 	{"it writes before it has checked everything", func(s *broken) {
 		stepwise(s, func(context.Context, *storage.Op) error { return nil })
@@ -382,4 +382,60 @@ var faults = []struct {
 			return nil
 		}
 	}, []string{"outside-is-refused"}},
+
+	{"it looks what is expired, and then sweeps", func(s *broken) {
+		var mu sync.Mutex
+		known := map[[2]string]bool{}
+		s.commit = func(ctx context.Context, b storage.Batch) error {
+			mu.Lock()
+			for _, o := range b.Ops {
+				known[[2]string{b.Shard, o.Name}] = true
+			}
+			mu.Unlock()
+			return s.Store.Commit(ctx, b)
+		}
+		s.sweep = func(ctx context.Context, before time.Time, _ int) (int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			var old []storage.Batch
+			for key := range known {
+				found, err := s.Store.Get(ctx, key[0], key[1])
+				if err != nil {
+					return 0, err
+				}
+				if !found[0].Live(before) {
+					old = append(old, storage.Batch{Shard: key[0], Now: before, Ops: []storage.Op{remove(key[1])}})
+				}
+			}
+			mu.Unlock()
+			time.Sleep(time.Millisecond)
+			mu.Lock()
+			for _, b := range old {
+				if err := s.Store.Commit(ctx, b); err != nil {
+					return 0, err
+				}
+			}
+			return len(old), nil
+		}
+	}, []string{"sweep-spares-what-is-new"}},
+
+	{"its clock is in another zone", func(s *broken) {
+		s.now = func() time.Time { return time.Now().In(time.FixedZone("here", 3600)) }
+	}, []string{"the-clock-goes-forward"}},
+
+	{"its clock goes back", func(s *broken) {
+		now := time.Now().UTC()
+		s.now = func() time.Time { now = now.Add(-time.Second); return now }
+	}, []string{"the-clock-goes-forward"}},
+
+	{"its snapshot is no moment", func(s *broken) {
+		s.past = func(read func(storage.Reader) error) error { return read(s.Store) }
+	}, []string{"a-snapshot-is-one-moment"}},
+
+	{"its snapshot loses what its function said", func(s *broken) {
+		s.past = func(read func(storage.Reader) error) error {
+			_ = s.Store.Snapshot(context.Background(), read)
+			return nil
+		}
+	}, []string{"a-snapshot-is-one-moment"}},
 }

@@ -36,7 +36,7 @@ type contractCase struct {
 func cases() []contractCase {
 	var all []contractCase
 	for _, group := range [][]contractCase{
-		recordCases, batchCases, expiryCases, nameCases, scanCases, raceCases, limitCases,
+		recordCases, batchCases, expiryCases, nameCases, scanCases, raceCases, limitCases, optionalCases,
 	} {
 		all = append(all, group...)
 	}
