@@ -36,6 +36,7 @@ type Actor struct {
 	Kind         Kind
 	Person       PersonID // empty: unknown, and then never distinct from any other person
 	Org          OrgID
+	Orgs         []OrgID  // further organisations that they belong to: the strictest of all their settings counts
 	Roles        []string // nil: the directory does not know, which policies treat as unset; empty: none
 	Entitlements []string
 	Attributes   Attributes
@@ -44,7 +45,8 @@ type Actor struct {
 
 // Clone returns a copy that shares nothing with a.
 func (a Actor) Clone() Actor {
-	a.Roles, a.Entitlements, a.Attributes = slices.Clone(a.Roles), slices.Clone(a.Entitlements), maps.Clone(a.Attributes)
+	a.Orgs, a.Roles, a.Entitlements = slices.Clone(a.Orgs), slices.Clone(a.Roles), slices.Clone(a.Entitlements)
+	a.Attributes = maps.Clone(a.Attributes)
 	return a
 }
 

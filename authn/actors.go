@@ -17,6 +17,7 @@ import (
 	"github.com/symbolon-auth/symbolon/internal/table"
 	"github.com/symbolon-auth/symbolon/lockout"
 	"github.com/symbolon-auth/symbolon/password"
+	"github.com/symbolon-auth/symbolon/policy"
 )
 
 // Actors signs in those who act, and keeps their passwords, keys and sessions.
@@ -43,6 +44,7 @@ type ActorsOptions struct {
 	Sessions int              // that an employee may have at a time; the oldest ends for a new one; 64 by default and at most
 	Lockout  lockout.Policy   // five failures in 15 minutes lock for 30 by default
 	Rules    password.Policy  // for new passwords
+	Policy   *policy.Tree     // what each organisation demands, in the place of the five above; none by default
 	Hasher   *password.Hasher // Argon2id by default; share one between engines to share its bound on memory
 }
 
@@ -147,7 +149,11 @@ func (a *Actors) SignIn(ctx context.Context, login, pw string) (symbolon.Princip
 	if err != nil {
 		return symbolon.Principal{}, failed(err)
 	}
-	try, err := a.newSignIn(acc, pw)
+	lim, err := a.limits(ctx, acc)
+	if err != nil {
+		return symbolon.Principal{}, failed(err)
+	}
+	try, err := a.newSignIn(acc, lim, pw)
 	if err != nil {
 		return symbolon.Principal{}, failed(err)
 	}
@@ -159,6 +165,8 @@ func (a *Actors) SignIn(ctx context.Context, login, pw string) (symbolon.Princip
 		return symbolon.Principal{}, failed(err)
 	case answer.Verdict != lockout.Granted:
 		return symbolon.Principal{}, &Refusal{Reason: reasonOf(answer, acc.phantom), Until: answer.Until}
+	case try.short:
+		return symbolon.Principal{}, refuse(ReasonFactor)
 	}
 	return symbolon.Seal(seal.Ours(), a.realm, try.facts)
 }
@@ -196,9 +204,10 @@ type signIn struct {
 	auditIDs [2]string
 	counter  string
 	facts    symbolon.Facts
+	short    bool // the password was right, and is not enough
 }
 
-func (a *Actors) newSignIn(acc account, pw string) (*signIn, error) {
+func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) {
 	s := &signIn{acc: acc}
 	for _, id := range []*string{&s.session, &s.auditIDs[0], &s.auditIDs[1]} {
 		var err error
@@ -211,7 +220,7 @@ func (a *Actors) newSignIn(acc account, pw string) (*signIn, error) {
 	s.counter = audit.CounterName(a.parts.Now(), counterID)
 	s.Try = attempt.Try{
 		Shard: acc.shard, Lock: acc.lock(), Secret: acc.secret(), With: []string{stampName, acc.name("sessions"), s.counter},
-		Policy: a.opt.Lockout, Unbound: true,
+		Policy: lim.lockout, Unbound: true,
 		Acquire: func(ctx context.Context) (attempt.Checker, error) {
 			slot, err := a.opt.Hasher.Acquire(ctx)
 			if err != nil {
@@ -235,7 +244,12 @@ func (a *Actors) newSignIn(acc account, pw string) (*signIn, error) {
 				rec.Reason = string(reasonOf(answer, false))
 				return rec.Add(tx)
 			}
-			rec.Outcome, rec.ActorMethods = audit.Succeeded, []symbolon.Method{symbolon.MethodPassword}
+			rec.ActorMethods = []symbolon.Method{symbolon.MethodPassword}
+			if lim.secondFactor { // a password alone opens nothing there
+				rec.Reason, s.short = string(ReasonFactor), true
+				return rec.Add(tx)
+			}
+			rec.Outcome = audit.Succeeded
 			if err := rec.Add(tx); err != nil {
 				return err
 			}
@@ -243,7 +257,7 @@ func (a *Actors) newSignIn(acc account, pw string) (*signIn, error) {
 			if err != nil || !ok {
 				return errors.Join(err, refuse(ReasonOver)) // a password without a stamp: restored in part, or tampered with
 			}
-			s.facts, err = a.openSession(tx, acc.actor, party.Epoch, s.session)
+			s.facts, err = a.openSession(tx, acc.actor, party.Epoch, s.session, lim)
 			return err
 		},
 	}

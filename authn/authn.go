@@ -53,6 +53,7 @@ const (
 	ReasonWrong    Reason = "wrong"     // the secret was wrong, or its code is used up or too old
 	ReasonLocked   Reason = "locked"    // the secret was not looked at
 	ReasonDead     Reason = "dead"      // too many failures in a row: unlocking does not help, a new secret must be bound
+	ReasonFactor   Reason = "factor"    // the organisation demands a second factor
 	ReasonBusy     Reason = "busy"      // too many attempts at once; not counted, try again
 	ReasonOver     Reason = "over"      // the session, the interaction or its lease has ended
 	ReasonNotYours Reason = "not yours" // another actor's interaction, or not the kind of actor that may

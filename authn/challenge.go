@@ -55,15 +55,19 @@ func challengeName(id symbolon.InteractionID, m symbolon.Method) string {
 // one before and gives no guess back (AN-22). Whether the customer can be reached
 // in this way does not show (S13). claim comes from [Subjects.Join].
 func (s *Subjects) Challenge(ctx context.Context, claim symbolon.Principal, m symbolon.Method, operation string) (Challenge, error) {
-	if !slices.Contains(s.opt.Methods, m) {
-		return Challenge{}, invalid("method", fmt.Sprintf("must be one of %q", s.opt.Methods))
-	}
 	if n := len(operation); n == 0 || n > maxOperation {
 		return Challenge{}, invalid("operation", fmt.Sprintf("has %d bytes, must have 1 to %d: say what the code is for", n, maxOperation))
 	}
 	f, err := s.claimed(ctx, claim)
 	if err != nil {
 		return Challenge{}, err
+	}
+	cust, err := s.custody(ctx, f.Actor, *f.Claimed)
+	if err != nil {
+		return Challenge{}, failed(err)
+	}
+	if !slices.Contains(cust.methods, m) { // the same for all customers of an organisation (S13)
+		return Challenge{}, invalid("method", fmt.Sprintf("must be one of %q", cust.methods))
 	}
 	now := s.parts.Now().Truncate(time.Second)
 	ch := Challenge{Method: m, Operation: operation, Expires: now.Add(s.opt.CodeLife)}
@@ -136,6 +140,10 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 	if err != nil {
 		return symbolon.Principal{}, err
 	}
+	cust, err := s.custody(ctx, f.Actor, *f.Claimed)
+	if err != nil {
+		return symbolon.Principal{}, failed(err)
+	}
 	var ids [3]string
 	for i := range ids {
 		if ids[i], err = table.NewID(s.parts.Rand, ""); err != nil {
@@ -147,7 +155,7 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 	var over error
 	check := &codeCheck{subjects: s, facts: f, name: name, id: challengeID, code: code}
 	answer, err := s.gate.Run(ctx, attempt.Try{
-		Shard: shard, Lock: lockName(f.Claimed.ID, m), Secret: name, With: names, Policy: s.opt.Lockout,
+		Shard: shard, Lock: lockName(f.Claimed.ID, m), Secret: name, With: names, Policy: cust.lockout,
 		Acquire: func(context.Context) (attempt.Checker, error) { return check, nil },
 		Settle: func(tx *table.Tx, answer lockout.Answer) error {
 			r := audit.About(claim)
@@ -176,7 +184,7 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 			}
 			tx.Delete(name) // a code works once
 			at := tx.Now().Truncate(time.Second)
-			v := i.verification(f.Interaction.ID, at.Add(-s.opt.Proof)).With(symbolon.Proof{Method: m, At: at, Interaction: f.Interaction.ID, For: ch.For})
+			v := i.verification(f.Interaction.ID, at.Add(-cust.proof)).With(symbolon.Proof{Method: m, At: at, Interaction: f.Interaction.ID, For: ch.For})
 			i.Proofs = nil
 			for _, p := range v.Proofs {
 				i.Proofs = append(i.Proofs, proof{p.Method, p.At, p.For})
@@ -187,7 +195,7 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 			if err := table.Put(tx, iname, i, i.Opened.Add(keepInteractions)); err != nil {
 				return err
 			}
-			s.prove(&f, i)
+			prove(&f, i, cust)
 			r.Outcome, r.Proved, r.SubjectMethods = audit.Succeeded, true, v.Methods()
 			r.Detail["operation"] = ch.For
 			return r.Add(tx)
@@ -205,11 +213,12 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 }
 
 // prove completes the facts of a claim with what an interaction's record holds.
-func (s *Subjects) prove(f *symbolon.Facts, i interaction) {
+func prove(f *symbolon.Facts, i interaction, c custody) {
 	f.SubjectProof = i.verification(f.Interaction.ID, time.Time{})
 	f.Proved = true
 	f.Stamps.Verification = i.Verification
-	f.Limits.NotAfter = earlier(f.Limits.NotAfter, earlier(i.End, f.SubjectProof.Since().Add(s.opt.Proof)))
+	f.Limits.NotAfter = earlier(f.Limits.NotAfter, earlier(i.End, f.SubjectProof.Since().Add(c.proof)))
+	f.Limits.Token = c.token
 }
 
 // claimed returns the facts of a live Principal that serves a customer.

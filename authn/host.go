@@ -36,7 +36,11 @@ func (h Host) SetPassword(ctx context.Context, id symbolon.ActorID, pw string) e
 	if err != nil {
 		return err
 	}
-	if err := h.actors.opt.Rules.Check(pw); err != nil {
+	lim, err := h.limits(ctx, actor)
+	if err != nil {
+		return err
+	}
+	if err := lim.rules.Check(pw); err != nil {
 		return fmt.Errorf("authn: %w: %w", symbolon.ErrInvalid, err)
 	}
 	slot, err := h.actors.opt.Hasher.Acquire(ctx)
@@ -130,6 +134,18 @@ func (h Host) EndSessions(ctx context.Context, id symbolon.ActorID) error {
 		return fmt.Errorf("authn: actor: %w", err)
 	}
 	return h.commit(ctx, symbolon.Actor{ID: id}, "sessions.ended", true, nil, func(*table.Tx) error { return nil })
+}
+
+// limits returns what holds for an actor, who must have a place in the tree.
+func (h Host) limits(ctx context.Context, actor symbolon.Actor) (limits, error) {
+	lim, err := h.actors.limits(ctx, of(actor))
+	switch {
+	case err != nil:
+		return limits{}, failed(err)
+	case lim.unplaced:
+		return limits{}, invalid("actor", "belongs to an organisation that is not in the policy tree")
+	}
+	return lim, nil
 }
 
 // usable reports what a Host lacks that AsHost did not make, or made with no reason.

@@ -18,10 +18,12 @@ import (
 type session struct {
 	Opened time.Time `json:"opened"`
 	Seen   time.Time `json:"seen"`
-	End    time.Time `json:"end"` // however active it is
+	End    time.Time `json:"end"`  // however active it is
+	Idle   int64     `json:"idle"` // seconds of silence that end it
 }
 
-func (a *Actors) expiry(s session) time.Time { return earlier(s.Seen.Add(a.opt.Idle), s.End) }
+func (s session) idle() time.Duration { return time.Duration(s.Idle) * time.Second }
+func (s session) expiry() time.Time   { return earlier(s.Seen.Add(s.idle()), s.End) }
 
 // sessions is the one record of an actor that knows all of their sessions. Every
 // change of one rewrites it, so that of many sign-ins at once no more than the
@@ -75,11 +77,11 @@ func sessionsName(actor string) string { return table.Name("actor", actor, "sess
 // openSession adds a new session to a sign-in and returns the facts of its
 // Principal. The id is new each time, so that no session can be fixed (SE-02).
 // Whoever has as many as they may loses the oldest (SE-13).
-func (a *Actors) openSession(tx *table.Tx, actor symbolon.Actor, epoch uint64, id string) (symbolon.Facts, error) {
+func (a *Actors) openSession(tx *table.Tx, actor symbolon.Actor, epoch uint64, id string, lim limits) (symbolon.Facts, error) {
 	now := tx.Now().Truncate(time.Second)
-	s := session{Opened: now, Seen: now, End: now.Add(a.opt.Absolute)}
+	s := session{Opened: now, Seen: now, End: now.Add(lim.absolute), Idle: int64(lim.idle / time.Second)}
 	key := "s/" + id
-	op, err := table.NewRow(stamp.SessionName(string(actor.ID), key), s, a.expiry(s))
+	op, err := table.NewRow(stamp.SessionName(string(actor.ID), key), s, s.expiry())
 	if err != nil {
 		return symbolon.Facts{}, err
 	}
@@ -89,8 +91,8 @@ func (a *Actors) openSession(tx *table.Tx, actor symbolon.Actor, epoch uint64, i
 	if err != nil {
 		return symbolon.Facts{}, err
 	}
-	all = all.with(id, a.expiry(s), tx.Now())
-	for len(all.Open) > a.opt.Sessions {
+	all = all.with(id, s.expiry(), tx.Now())
+	for len(all.Open) > lim.sessions {
 		tx.Remove(stamp.SessionName(string(actor.ID), "s/"+all.Open[0].ID))
 		all.Open = all.Open[1:]
 	}
@@ -100,7 +102,7 @@ func (a *Actors) openSession(tx *table.Tx, actor symbolon.Actor, epoch uint64, i
 	return symbolon.Facts{
 		Actor:      actor,
 		ActorProof: symbolon.Verification{}.With(symbolon.Proof{Method: symbolon.MethodPassword, At: now}),
-		Limits:     symbolon.Limits{NotAfter: s.End},
+		Limits:     symbolon.Limits{NotAfter: s.End, Token: lim.token},
 		Stamps:     seal.Stamps{Actor: string(actor.ID), ActorEpoch: epoch, Session: key},
 	}, nil
 }
@@ -110,6 +112,10 @@ func (a *Actors) openSession(tx *table.Tx, actor symbolon.Actor, epoch uint64, i
 // fifteenth of the idle time. Call it once a request.
 func (a *Actors) Touch(ctx context.Context, p symbolon.Principal) error {
 	f, err := symbolon.Unseal(seal.Ours(), a.realm, p)
+	if err != nil {
+		return failed(err)
+	}
+	lim, err := a.limits(ctx, of(f.Actor))
 	if err != nil {
 		return failed(err)
 	}
@@ -124,18 +130,20 @@ func (a *Actors) Touch(ctx context.Context, p symbolon.Principal) error {
 			return err
 		}
 		now := tx.Now().Truncate(time.Second)
-		if now.Sub(s.Seen) < a.opt.Idle/15 {
+		if lim.unplaced || now.Sub(s.Seen) < s.idle()/15 {
 			return nil
 		}
-		s.Seen = now
-		if err := table.Put(tx, names[1], s, a.expiry(s)); err != nil {
+		// A policy that has become stricter meanwhile applies from now on.
+		s.Seen, s.Idle = now, int64(lim.idle/time.Second)
+		s.End = earlier(s.End, s.Opened.Add(lim.absolute))
+		if err := table.Put(tx, names[1], s, s.expiry()); err != nil {
 			return err
 		}
 		all, _, err := table.Get[sessions](tx.View, index)
 		if err != nil {
 			return err
 		}
-		return all.with(sessionID(f.Stamps), a.expiry(s), tx.Now()).put(tx, index)
+		return all.with(sessionID(f.Stamps), s.expiry(), tx.Now()).put(tx, index)
 	})
 	return failed(err)
 }

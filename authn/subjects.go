@@ -95,12 +95,16 @@ func (s *Subjects) Run(ctx context.Context) error { return s.box.Run(ctx) }
 // employee by signing in again, the customer of an interaction by what is
 // configured. It does not look at who the customer is (S13), and may be handed
 // to authz as Options.Methods.
-func (s *Subjects) Usable(_ context.Context, p symbolon.Principal) (actor, subject []symbolon.Method, err error) {
+func (s *Subjects) Usable(ctx context.Context, p symbolon.Principal) (actor, subject []symbolon.Method, err error) {
 	if p.Actor().Kind.Human() {
 		actor = []symbolon.Method{symbolon.MethodPassword}
 	}
-	if _, serves := p.Interaction(); serves {
-		subject = slices.Clone(s.opt.Methods)
+	if of, serves := p.Claimed(); serves {
+		c, err := s.custody(ctx, p.Actor(), of)
+		if err != nil {
+			return nil, nil, failed(err)
+		}
+		subject = slices.Clone(c.methods)
 	}
 	return actor, subject, nil
 }

@@ -25,7 +25,11 @@ func (a *Actors) Unlock(ctx context.Context, by symbolon.Principal, id symbolon.
 		return fmt.Errorf("authn: %w", err)
 	}
 	acc := of(actor)
-	return a.unlock(ctx, by, actor.Person, acc.shard, acc.lock(), a.opt.Lockout,
+	lim, err := a.limits(ctx, acc)
+	if err != nil {
+		return failed(err)
+	}
+	return a.unlock(ctx, by, actor.Person, acc.shard, acc.lock(), lim.lockout,
 		audit.Record{Event: "account.unlocked", Resource: "Actor/" + string(id), Reason: reason})
 }
 

@@ -1,0 +1,119 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/lockout"
+	"github.com/symbolon-auth/symbolon/password"
+	"github.com/symbolon-auth/symbolon/policy"
+)
+
+// limits are what holds for one actor at the event at hand: what their
+// organisations say, or the options where there is no tree. They are asked for
+// anew each time, so that a change of policy applies from the next event on.
+type limits struct {
+	idle, absolute time.Duration
+	sessions       int
+	lockout        lockout.Policy
+	rules          password.Policy
+	token          time.Duration // zero: the issuer's default
+	secondFactor   bool
+	unplaced       bool // an organisation of theirs is not in the tree
+}
+
+// limits returns what holds for an account. Of somebody whose organisation is
+// not in the tree nothing is known, so every guess of theirs is refused, at the
+// price of any other. An unknown login asks the tree too, to cost the same.
+func (a *Actors) limits(ctx context.Context, acc account) (limits, error) {
+	own := limits{idle: a.opt.Idle, absolute: a.opt.Absolute, sessions: a.opt.Sessions, lockout: a.opt.Lockout, rules: a.opt.Rules}
+	if a.opt.Policy == nil {
+		return own, nil
+	}
+	e, err := effective(ctx, a.opt.Policy, organisations(acc.actor)...)
+	switch {
+	case err != nil:
+		return limits{}, err
+	case acc.phantom:
+		return own, nil
+	}
+	l := limits{
+		idle:         e.Span(policy.SessionIdle),
+		absolute:     e.Span(policy.SessionAbsolute),
+		sessions:     e.Count(policy.SessionConcurrent),
+		lockout:      e.Lockout(),
+		rules:        e.Password(),
+		token:        e.Span(policy.TokenAccess),
+		secondFactor: e.Flag(policy.SecondFactorRequired),
+		unplaced:     len(e.Orgs()) == 0,
+	}
+	if l.sessions == 0 || l.sessions > maxSessions {
+		l.sessions = maxSessions
+	}
+	return l, nil
+}
+
+// effective returns what holds at organisations, and the zero Effective, which
+// lets nobody in, where the tree refuses them.
+func effective(ctx context.Context, t *policy.Tree, orgs ...symbolon.OrgID) (policy.Effective, error) {
+	e, err := t.Effective(ctx, orgs...)
+	var refusal *policy.Refusal
+	if errors.As(err, &refusal) {
+		return policy.Effective{}, nil
+	}
+	return e, err
+}
+
+// organisations returns all to which an actor belongs; never none.
+func organisations(a symbolon.Actor) []symbolon.OrgID {
+	return append([]symbolon.OrgID{a.Org}, a.Orgs...)
+}
+
+// custody is what holds for one customer's proofs.
+type custody struct {
+	proof   time.Duration
+	lockout lockout.Policy
+	methods []symbolon.Method
+	token   time.Duration // of a token that carries the customer; zero: the issuer's default
+}
+
+// custody returns what holds for the proofs that an actor takes of a customer:
+// both organisations have a say, and the stricter of the two counts.
+func (s *Subjects) custody(ctx context.Context, actor symbolon.Actor, subject symbolon.Subject) (custody, error) {
+	own := custody{s.opt.Proof, s.opt.Lockout, s.opt.Methods, 0}
+	if s.actors.opt.Policy == nil {
+		return own, nil
+	}
+	e, err := effective(ctx, s.actors.opt.Policy, append(organisations(actor), subject.Org)...)
+	if err != nil {
+		return custody{}, err
+	}
+	c := custody{
+		proof:   min(s.opt.Proof, e.Span(policy.VerificationFreshness)),
+		lockout: e.Lockout(),
+		token:   e.Span(policy.TokenComposite),
+		methods: slices.DeleteFunc(slices.Clone(s.opt.Methods), func(m symbolon.Method) bool { return !s.leads(m, e) }),
+	}
+	c.lockout.Max = e.Count(policy.VerificationAttempts)
+	return c, nil
+}
+
+// leads reports whether a method is part of a class that the organisation
+// allows. A method that is in no class of the realm is a class of its own name.
+func (s *Subjects) leads(m symbolon.Method, e policy.Effective) bool {
+	classed := false
+	for _, c := range s.parts.Classes {
+		for _, set := range c.Sets {
+			if slices.Contains(set, m) {
+				classed = true
+				if e.Allows(policy.VerificationClasses, c.Name) {
+					return true
+				}
+			}
+		}
+	}
+	return !classed && e.Allows(policy.VerificationClasses, string(m))
+}
