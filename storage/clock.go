@@ -1,0 +1,167 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// MaxSkew is how far the clock of a process may be from that of the store, or of
+// the fleet. It is small beside every lifetime that the library hands out.
+const MaxSkew = 2 * time.Second
+
+// ErrClock says that the clock of this process is off by more than [MaxSkew]. A
+// process whose clock is behind takes what is expired for live; until somebody
+// has set it, it does not serve.
+var ErrClock = errors.New("storage: the clock of this machine is off, set it before it serves")
+
+// ClockWatch compares the clock of this process with that of the store (S26). It
+// is safe for concurrent use. Make one with [WatchClock].
+type ClockWatch struct {
+	store Store
+	clock Clock // nil: see among
+	now   func() time.Time
+	rand  io.Reader
+
+	mu    sync.Mutex
+	seen  Version   // of the fleet's record, zero for none
+	since time.Time // when this version was seen first
+	last  time.Time // when the record was read last; zero for never
+}
+
+// WatchClock returns a watch on the clock now. It draws versions from rand, which
+// is crypto/rand.Reader outside tests.
+func WatchClock(s Store, now func() time.Time, rand io.Reader) *ClockWatch {
+	w := &ClockWatch{store: s, now: now, rand: rand}
+	for s != nil {
+		if c, ok := s.(Clock); ok {
+			w.clock = c
+			break
+		}
+		inner, ok := s.(interface{ Unwrap() Store })
+		if !ok {
+			break
+		}
+		s = inner.Unwrap()
+	}
+	return w
+}
+
+// Check returns an error that wraps [ErrClock] when the clock is off, nil when it
+// is not, and any other error when the store did not answer, or too slowly to
+// tell. Call it before serving and then once a minute.
+//
+// Where the store is a [Clock], that is the measure. Where it is not, the fleet
+// is: its processes take turns in writing the time into one record, and whoever
+// reads there a time that cannot be true by its own clock neither writes nor
+// serves. So who joins a fleet at work goes by it; the first process is not
+// measured by anybody; and a process that is ahead is found at its second Check.
+func (w *ClockWatch) Check(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.clock != nil {
+		return w.beside(ctx)
+	}
+	return w.among(ctx)
+}
+
+// beside compares with the store's clock.
+func (w *ClockWatch) beside(ctx context.Context) error {
+	const tries = 3
+	for range tries {
+		before := w.now()
+		at, err := w.clock.Now(ctx)
+		after := w.now()
+		switch {
+		case err != nil:
+			return fmt.Errorf("storage: ask for the time: %w", err)
+		case at.Before(before.Add(-MaxSkew)): // for certain: it was read between the two
+			return fmt.Errorf("%w: it is %v ahead of the store's", ErrClock, before.Sub(at).Round(time.Millisecond))
+		case at.After(after.Add(MaxSkew)):
+			return fmt.Errorf("%w: it is %v behind the store's", ErrClock, at.Sub(after).Round(time.Millisecond))
+		case after.Sub(before) <= MaxSkew/2:
+			return nil
+		}
+	}
+	return fmt.Errorf("storage: the store took longer than %v to tell the time, %d times, so the clock could be off", MaxSkew/2, tries)
+}
+
+// The record in which processes without a Clock tell each other the time. A
+// tenant's shards have a slash in their names, so it is nobody's.
+const (
+	clockShard = "symbolon"
+	clockName  = "clock"
+)
+
+type clockRecord struct {
+	Format int       `json:"v"`
+	At     time.Time `json:"at"`
+}
+
+// silence is after how long without a change nobody is keeping the record, when
+// everybody who serves looks at it once a minute.
+const silence = 3 * time.Minute
+
+// among compares with the other processes.
+func (w *ClockWatch) among(ctx context.Context) error {
+	found, err := w.store.Get(ctx, clockShard, clockName)
+	if err != nil {
+		return fmt.Errorf("storage: read the fleet's time: %w", err)
+	}
+	r, now, last := found[0], w.now().Round(0), w.last
+	changed := r.Version != w.seen
+	if changed || last.IsZero() {
+		w.since = now
+	}
+	w.seen, w.last = r.Version, now
+	if r.Version.IsZero() {
+		return w.tell(ctx, r, now)
+	}
+	var fleet clockRecord
+	if err := json.Unmarshal(r.Value, &fleet); err != nil || fleet.Format != 1 {
+		return fmt.Errorf("storage: the record %s of shard %s cannot be read, so the clock could be off; delete it: %w", clockName, clockShard, err)
+	}
+	abandoned := now.Sub(w.since) >= silence
+	switch {
+	case abandoned:
+		return w.tell(ctx, r, now)
+	case fleet.At.After(now.Add(MaxSkew)): // whoever wrote it did so before we read it
+		return fmt.Errorf("%w: it is %v behind another process's", ErrClock, fleet.At.Sub(now).Round(time.Millisecond))
+	case changed && !last.IsZero() && fleet.At.Before(last.Add(-MaxSkew)): // it was written after we looked
+		return fmt.Errorf("%w: it is at least %v ahead of another process's", ErrClock, last.Sub(fleet.At).Round(time.Millisecond))
+	case last.IsZero() && fleet.At.Before(now.Add(-MaxSkew)):
+		return nil // perhaps written long ago, perhaps we are ahead: the next change will tell
+	}
+	return w.tell(ctx, r, now)
+}
+
+// tell writes our time for the others, in the place of what we read. Who loses
+// this race has been answered by the winner.
+func (w *ClockWatch) tell(ctx context.Context, in Record, now time.Time) error {
+	v, err := NewVersion(w.rand)
+	if err != nil {
+		return err
+	}
+	value, err := json.Marshal(clockRecord{Format: 1, At: now.UTC()})
+	if err != nil {
+		return err
+	}
+	o := Op{Act: Put, Name: clockName, Cond: Match, If: in.Version, Value: value, Version: v}
+	if in.Version.IsZero() {
+		o.Cond = Absent
+	}
+	ctx, cancel := context.WithTimeout(ctx, MaxSkew/2) // later it would look like a time that is behind
+	defer cancel()
+	switch err := w.store.Commit(ctx, Batch{Shard: clockShard, Now: now, Ops: []Op{o}}); {
+	case errors.Is(err, ErrConflict):
+		return nil
+	case err != nil:
+		return fmt.Errorf("storage: write the fleet's time: %w", err)
+	}
+	w.seen, w.since = v, now
+	return nil
+}
