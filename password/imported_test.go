@@ -42,7 +42,7 @@ func TestParseImportedIsStrict(t *testing.T) {
 		{"$scrypt$ln=19,r=8,p=1$" + tag22 + "$" + b64of32, "out of bounds", "512 MiB"},
 		{"$scrypt$ln=62,r=8,p=1$" + tag22 + "$" + b64of32, "out of bounds", "a shift that would wrap"},
 		{"$scrypt$ln=18,r=16,p=1$" + tag22 + "$" + b64of32, "out of bounds", "512 MiB in wider blocks"},
-		{"$scrypt$ln=18,r=8,p=3$" + tag22 + "$" + b64of32, "out of bounds", "256 MiB, three times"},
+		{"$scrypt$ln=18,r=8,p=2$" + tag22 + "$" + b64of32, "out of bounds", "256 MiB, twice"},
 		{"$scrypt$ln=0,r=8,p=1$" + tag22 + "$" + b64of32, "out of bounds", "no cost"},
 		{"$scrypt$ln=17,r=0,p=1$" + tag22 + "$" + b64of32, "out of bounds", "no block"},
 		{"$scrypt$ln=17,r=8,p=0$" + tag22 + "$" + b64of32, "out of bounds", "no lane"},
@@ -53,8 +53,8 @@ func TestParseImportedIsStrict(t *testing.T) {
 		{"$pbkdf2-sha256$i=600000,l=32$" + tag22, "not spelled canonically", "a part less"},
 		{"$pbkdf2-sha256$i=600000,l=31$" + tag22 + "$" + b64of32, "another length", "it contradicts itself"},
 		{"$pbkdf2-sha256$l=32,i=600000$" + tag22 + "$" + b64of32, "not spelled canonically", "another order"},
-		{"$pbkdf2-sha256$i=4194305$" + tag22 + "$" + b64of32, "4194305 rounds", "more than a second"},
-		{"$pbkdf2-sha256$i=2100000$" + tag22 + "$" + strings.Repeat("AAAA", 12), "rounds", "as much, in two blocks"},
+		{"$pbkdf2-sha256$i=2097153$" + tag22 + "$" + b64of32, "2097153 rounds", "more than a second"},
+		{"$pbkdf2-sha256$i=1100000$" + tag22 + "$" + strings.Repeat("AAAA", 12), "rounds", "as much, in two blocks"},
 		{"$pbkdf2-sha256$i=0$" + tag22 + "$" + b64of32, "0 rounds", "none"},
 		{"$pbkdf2-sha256$-1$" + tag22 + "$" + b64of32, "-1 rounds", "less than none"},
 		{"$pbkdf2-sha256$i=99999999999999999999$" + tag22 + "$" + b64of32, "not spelled canonically", "a number beyond all"},
@@ -118,8 +118,8 @@ func TestImportedCostIsBounded(t *testing.T) {
 	s := slot(t, hasher(t, Options{}))
 	for _, hash := range []string{
 		strings.Replace(bcrypt72, "$05$", "$14$", 1),
-		"$scrypt$ln=18,r=8,p=2$AAAAAAAAAAAAAAAAAAAAAA$" + b64of32,
-		"$pbkdf2-sha256$i=4194304$AAAAAAAAAAAAAAAAAAAAAA$" + b64of32,
+		"$scrypt$ln=18,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$" + b64of32,
+		"$pbkdf2-sha256$i=2097152$AAAAAAAAAAAAAAAAAAAAAA$" + b64of32,
 		strings.Replace(crypt5, "$salt", "$rounds=1048576$salt", 1),
 	} {
 		h, err := ParseHash(hash)

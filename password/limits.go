@@ -1,5 +1,7 @@
 package password
 
+import "time"
+
 // MaxBytes is how many bytes of a password are taken: 1024 characters of any script. It bounds the work that a stranger
 // can order without an account.
 const MaxBytes = 4096
@@ -20,8 +22,8 @@ const (
 	// scrypt and PBKDF2, are within.
 	maxBcryptCost   = 14
 	maxScryptBlocks = 1 << 21 // N times r, 128 bytes each: 256 MiB
-	maxScryptWork   = 1 << 22 // the same times p
-	maxPBKDF2Rounds = 1 << 22 // for each block of the tag
+	maxScryptWork   = 1 << 21 // the same times p
+	maxPBKDF2Rounds = 1 << 21 // for each block of the tag
 	maxCryptWork    = 1 << 20 // rounds of $5$ and $6$ for every 64 bytes of a password
 	maxCryptBytes   = 512     // of a password; the crypt library of Linux has the same limit
 )
@@ -40,4 +42,9 @@ const (
 	leastMinLength   = 8            // NIST SP 800-63B-4 3.1.1.2, where the password is one of several factors
 	leastMaxLength   = 64           // the same: longer ones must be welcome
 	mostMaxLength    = MaxBytes / 4 // so that what a Policy allows can always be hashed
+
+	day           = 24 * time.Hour
+	mostHistory   = 24
+	mostChanged   = 16
+	mostTemporary = 30 * day
 )

@@ -23,6 +23,9 @@ var (
 	ErrEncoding = errors.New("password: it is not valid UTF-8; send it as UTF-8")
 )
 
+// ErrUnchecked refuses a new password for the time being: a [Source] did not answer. Try again later.
+var ErrUnchecked = errors.New("it could not be looked up among those that are known to thieves; try again later")
+
 // Usable reports whether a password can be hashed at all: neither empty nor above [MaxBytes], and valid UTF-8. Call it
 // before an attempt is counted. The error is [ErrEmpty], [ErrTooLong] or [ErrEncoding].
 func Usable(password string) error {

@@ -4,85 +4,57 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
+	"time"
 )
 
-// Policy says which new passwords to refuse. Its zero fields are those of [Default]. It demands no classes of characters
-// and no regular change: both make passwords worse (NIST SP 800-63B-4 3.1.1.2).
+// Policy says which new passwords to refuse, and how long they last. It is plain data: the zero value of each field is
+// that of [Default], or asks for nothing. [NIST] and its like are ready ones.
 type Policy struct {
 	MinLength int // in Unicode code points after NFC, 8 or more; 15 where the password is the only factor
 	MaxLength int // in the same, 64 to 1024
+
+	Classes     Classes // that must occur; demanding any makes passwords worse (NIST SP 800-63B-4 3.1.1.2)
+	Sequences   bool    // refuse runs in an alphabet, the digits or on a keyboard: abcdefg, 654321, qwerty
+	Repeats     bool    // refuse one character many times in a row, and one piece over and over
+	AllowCommon bool    // do not compare with the list of the 30,000 most common ones
+
+	History    int           // how many of the last ones are refused, the present one included, up to 24; their hashes are kept
+	MinChanged int           // characters in which it must differ from the present one, up to 16; where that was typed just now
+	MinAge     time.Duration // before the owner may change it again, up to a day, unless it must be changed
+
+	Expiry        time.Duration // after which it must be changed; 0 is never, a change on suspicion apart
+	Notice        time.Duration // before the expiry, from which on its owner is told; at most the Expiry
+	TemporaryLife time.Duration // of a password that must be changed at once; a day
 }
 
-// Default returns the policy for passwords that are the only factor: 15 to 256 characters.
-func Default() Policy { return Policy{MinLength: defaultMinLength, MaxLength: defaultMaxLength} }
+// Default returns the policy for passwords that are the only factor: 15 to 256 characters, none of the common ones.
+func Default() Policy {
+	return Policy{MinLength: defaultMinLength, MaxLength: defaultMaxLength, TemporaryLife: day}
+}
 
 // Validate reports every field that is out of bounds, all in one error.
 func (p Policy) Validate() error {
 	p = p.orDefault()
 	var bad []string
-	if p.MinLength < leastMinLength || p.MinLength > p.MaxLength {
-		bad = append(bad, fmt.Sprintf("MinLength is %d, must be %d to MaxLength, which is %d", p.MinLength, leastMinLength, p.MaxLength))
+	wrong := func(is bool, format string, args ...any) {
+		if is {
+			bad = append(bad, fmt.Sprintf(format, args...))
+		}
 	}
-	if p.MaxLength < leastMaxLength || p.MaxLength > mostMaxLength {
-		bad = append(bad, fmt.Sprintf("MaxLength is %d, must be %d to %d", p.MaxLength, leastMaxLength, mostMaxLength))
-	}
+	wrong(p.MinLength < leastMinLength || p.MinLength > p.MaxLength,
+		"MinLength is %d, must be %d to MaxLength, which is %d", p.MinLength, leastMinLength, p.MaxLength)
+	wrong(p.MaxLength < leastMaxLength || p.MaxLength > mostMaxLength, "MaxLength is %d, must be %d to %d", p.MaxLength, leastMaxLength, mostMaxLength)
+	wrong(p.Classes > allClasses, "Classes has a bit that is no class")
+	wrong(p.History < 0 || p.History > mostHistory, "History is %d, must be 0 to %d", p.History, mostHistory)
+	wrong(p.MinChanged < 0 || p.MinChanged > mostChanged, "MinChanged is %d, must be 0 to %d", p.MinChanged, mostChanged)
+	wrong(p.MinAge < 0 || p.MinAge > day, "MinAge is %v, must be 0 to 24h", p.MinAge)
+	wrong(p.Expiry != 0 && p.Expiry < day, "Expiry is %v, must be at least 24h, or 0 for never", p.Expiry)
+	wrong(p.Notice < 0 || p.Notice > p.Expiry, "Notice is %v, must be 0 to Expiry, which is %v", p.Notice, p.Expiry) // C7
+	wrong(p.TemporaryLife < 0 || p.TemporaryLife > mostTemporary, "TemporaryLife is %v, must be above 0 and at most 30 days", p.TemporaryLife)
 	if bad == nil {
 		return nil
 	}
 	return errors.New("password: Policy." + strings.Join(bad, "; Policy."))
-}
-
-// Rule names what a [Violation] breaks. The names are stable; more will come.
-type Rule string
-
-// The rules there are.
-const (
-	RuleMinLength Rule = "min-length"
-	RuleMaxLength Rule = "max-length"
-	RuleEncoding  Rule = "encoding" // not valid UTF-8
-)
-
-// Violation is one broken rule.
-type Violation struct {
-	Rule   Rule
-	Advice string // what to do about it, for a person; never contains the password
-}
-
-// Violations is the error of [Policy.Check]: every broken rule at once. Reach it with errors.As.
-type Violations []Violation
-
-// Error returns all the advice.
-func (v Violations) Error() string {
-	advice := make([]string, len(v))
-	for i, one := range v {
-		advice[i] = one.Advice
-	}
-	return "password: " + strings.Join(advice, "; ")
-}
-
-// Check returns nil for a new password that breaks no rule, and [Violations] for any other. It compares with nothing
-// stored and takes no slot.
-func (p Policy) Check(password string) error {
-	p = p.orDefault()
-	if errors.Is(Usable(password), ErrEncoding) {
-		return Violations{{RuleEncoding, "use a keyboard or program that sends UTF-8"}}
-	}
-	var v Violations
-	length := p.MaxLength + 1 // of what is not even counted
-	if len(password) <= MaxBytes {
-		length = utf8.RuneCountInString(normal(password))
-	}
-	if length < p.MinLength {
-		v = append(v, Violation{RuleMinLength, fmt.Sprintf("use at least %d characters; a few words that do not belong together are easy to remember", p.MinLength)})
-	}
-	if length > p.MaxLength {
-		v = append(v, Violation{RuleMaxLength, fmt.Sprintf("use at most %d characters", p.MaxLength)})
-	}
-	if v == nil {
-		return nil // not v: a nil slice in an error is not nil
-	}
-	return v
 }
 
 func (p Policy) orDefault() Policy {
@@ -91,6 +63,9 @@ func (p Policy) orDefault() Policy {
 	}
 	if p.MaxLength == 0 {
 		p.MaxLength = defaultMaxLength
+	}
+	if p.TemporaryLife == 0 {
+		p.TemporaryLife = day
 	}
 	return p
 }
