@@ -32,7 +32,7 @@ func Example() {
 
 	mia := must(actors.SignIn(ctx, "mia", pw)) // the employee
 	pbx := must(actors.SignInKey(ctx, key))    // telephony: only it can say that there is a call
-	call := must(subjects.Open(ctx, pbx, authn.Call{ID: "call-1", Channel: "phone", Agent: "mia", Subject: "cust-42"}))
+	call := must(subjects.Open(ctx, pbx, authn.Call{ID: "call-1", Channel: "phone", Actor: "mia", Subject: "cust-42"}))
 	claim := must(subjects.Join(ctx, mia, call)) // a customer is claimed, nothing is proved
 	ask := must(subjects.Challenge(ctx, claim, symbolon.MethodSMS, "sim.change"))
 	both := must(subjects.Confirm(ctx, claim, ask.ID, <-phone))    // both halves match

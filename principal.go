@@ -86,7 +86,8 @@ func (p Principal) get() *Facts {
 	return p.facts
 }
 
-// Facts is what a Principal is sealed from.
+// Facts is what a Principal is sealed from. It is for the packages of this module
+// alone and not covered by any promise of compatibility.
 type Facts struct {
 	Actor        Actor
 	ActorProof   Verification
@@ -98,14 +99,14 @@ type Facts struct {
 	Stamps       seal.Stamps
 }
 
-// Limits bound what is made of a Principal.
+// Limits bound what is made of a Principal, under the terms of [Facts].
 type Limits struct {
 	NotAfter time.Time     // the end of the weakest thing it rests on; zero is already over
 	Token    time.Duration // longest life of a token; zero: the issuer's default
 }
 
-// Seal makes a Principal of this realm. Only the packages of this module have a
-// key. Facts that contradict each other make nobody and an error: a proof
+// Seal makes a Principal of this realm, under the terms of [Facts]. Only the
+// packages of this module have a key. Facts that contradict each other make nobody and an error: a proof
 // without a customer, a customer without an interaction, stamps that name
 // somebody else.
 func Seal(k seal.Key, r *Realm, f Facts) (Principal, error) {
@@ -115,15 +116,12 @@ func Seal(k seal.Key, r *Realm, f Facts) (Principal, error) {
 	if what := f.contradiction(); what != "" {
 		return Principal{}, fmt.Errorf("symbolon: %w: %s", ErrRefused, what)
 	}
-	f.Actor, f.ActorProof, f.SubjectProof = f.Actor.Clone(), f.ActorProof.Clone(), f.SubjectProof.Clone()
-	if f.Claimed != nil {
-		s := f.Claimed.Clone()
-		f.Claimed = &s
-	}
+	f = f.clone()
 	return Principal{r, &f}, nil
 }
 
-// Unseal returns the facts of a Principal of this realm. The error wraps
+// Unseal returns the facts of a Principal of this realm, under the terms of
+// [Facts]. The error wraps
 // [ErrRefused] for nobody and for a Principal of another realm.
 func Unseal(k seal.Key, r *Realm, p Principal) (Facts, error) {
 	switch {
@@ -134,13 +132,16 @@ func Unseal(k seal.Key, r *Realm, p Principal) (Facts, error) {
 	case r == nil || p.realm != r:
 		return Facts{}, fmt.Errorf("symbolon: %w: the Principal belongs to another realm", ErrRefused)
 	}
-	f := *p.facts
+	return p.facts.clone(), nil
+}
+
+func (f Facts) clone() Facts {
 	f.Actor, f.ActorProof, f.SubjectProof = f.Actor.Clone(), f.ActorProof.Clone(), f.SubjectProof.Clone()
 	if f.Claimed != nil {
 		s := f.Claimed.Clone()
 		f.Claimed = &s
 	}
-	return f, nil
+	return f
 }
 
 func (f Facts) contradiction() string {

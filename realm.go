@@ -69,7 +69,12 @@ func NewRealm(c RealmConfig, opts *RealmOptions) (*Realm, error) {
 	need(c.Subjects != nil, "Subjects")
 	seen := map[string]bool{}
 	for _, k := range o.Classes {
-		need(k.Name != "" && !strings.ContainsAny(k.Name, " \"\\"), fmt.Sprintf("Classes: a name without blanks, quotes and backslashes instead of %q", k.Name))
+		need(scopeChars(k.Name), fmt.Sprintf("Classes: a name of printable ASCII without blanks, quotes and backslashes instead of %q", k.Name))
+		for _, set := range k.Sets {
+			for _, m := range set {
+				need(scopeChars(string(m)), fmt.Sprintf("Classes: methods of the same characters instead of %q", string(m)))
+			}
+		}
 		need(!seen[k.Name], fmt.Sprintf("Classes: %q only once", k.Name))
 		need(len(k.Sets) > 0 && !slices.ContainsFunc(k.Sets, func(s []Method) bool { return len(s) == 0 }),
 			fmt.Sprintf("Classes: at least one set of methods for %q, and none of them empty", k.Name))
@@ -108,6 +113,12 @@ func NewRealm(c RealmConfig, opts *RealmOptions) (*Realm, error) {
 	return &Realm{tenant: c.Tenant, parts: func() RealmParts { return parts }}, nil
 }
 
+// scopeChars reports whether s can stand in a challenge of HTTP as it is
+// (RFC 6749 3.3, RFC 9470 3).
+func scopeChars(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
+}
+
 // String returns the tenant.
 func (r *Realm) String() string { return r.tenant }
 
@@ -120,7 +131,8 @@ func (r *Realm) Parts(k seal.Key) RealmParts {
 	return r.parts()
 }
 
-// RealmParts is what the packages of this module see of a realm.
+// RealmParts is what the packages of this module see of a realm, under the terms
+// of [Facts].
 type RealmParts struct {
 	Tenant    string
 	Store     storage.Store // durable
@@ -137,33 +149,26 @@ type RealmParts struct {
 // Actor asks the directory for an actor. The error wraps [ErrNotFound] for one
 // who does not exist or is disabled, else [ErrUnavailable].
 func (p RealmParts) Actor(ctx context.Context, id ActorID) (Actor, error) {
-	a, err := checkedActor(p.actors.Get(ctx, id))
+	a, err := checkedActor(p.actors.Actor(ctx, id))
 	if err == nil && a.ID != id {
-		return Actor{}, fmt.Errorf("actor directory: %w: it answered with another actor", ErrNotFound)
+		return Actor{}, directoryError("actors", errors.New("it answered with another actor"))
 	}
 	return a, err
 }
 
 // FindActor is Actor by login.
 func (p RealmParts) FindActor(ctx context.Context, login string) (Actor, error) {
-	return checkedActor(p.actors.Find(ctx, login))
+	return checkedActor(p.actors.ActorByLogin(ctx, login))
 }
 
 // Subject asks the directory for a subject, with the errors of Actor.
 func (p RealmParts) Subject(ctx context.Context, id SubjectID) (Subject, error) {
-	s, err := p.subjects.Get(ctx, id)
+	s, err := p.subjects.Subject(ctx, id)
 	switch {
 	case err != nil:
 		return Subject{}, directoryError("subjects", err)
 	case s.ID != id || !validID(id):
-		return Subject{}, fmt.Errorf("subject directory: %w: it answered with another subject", ErrNotFound)
+		return Subject{}, directoryError("subjects", errors.New("it answered with another subject"))
 	}
 	return s.Clone(), nil
-}
-
-func directoryError(which string, err error) error {
-	if errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("directory of %s: %w", which, ErrNotFound)
-	}
-	return fmt.Errorf("directory of %s: %w: %w", which, ErrUnavailable, err)
 }

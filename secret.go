@@ -19,8 +19,9 @@ type Secret struct {
 
 const minSecret = 32 // bytes: the derived keys are 256 bits, so must be what they come from
 
-// NewSecret returns the secret with this version name (kept beside what was
-// made with it, so that it can be replaced later) and at least 32 random bytes.
+// NewSecret returns the secret of at least 32 random bytes. Its version is part
+// of every key that is derived: with another version or other bytes, services'
+// keys, codes and messages on their way, and the tags of today are void.
 func NewSecret(version string, key []byte) (Secret, error) {
 	if _, err := ParseID[string](version); err != nil {
 		return Secret{}, fmt.Errorf("symbolon: secret version: %w", err)

@@ -101,16 +101,16 @@ func TestDerivedKeysDiffer(t *testing.T) {
 func TestValues(t *testing.T) {
 	require.False(t, symbolon.Value{}.IsSet())
 	require.Nil(t, symbolon.Value{}.Any())
-	for _, v := range []symbolon.Value{symbolon.Int(0), symbolon.String(""), symbolon.Bool(false), symbolon.Strings(), symbolon.Time(time.Time{})} {
+	for _, v := range []symbolon.Value{symbolon.IntValue(0), symbolon.StringValue(""), symbolon.BoolValue(false), symbolon.StringsValue(), symbolon.TimeValue(time.Time{})} {
 		require.True(t, v.IsSet(), "%v", v.Any())
 	}
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	v := symbolon.Int(7).From("risk engine", at)
+	v := symbolon.IntValue(7).From("risk engine", at)
 	require.Equal(t, "risk engine", v.Source())
 	require.Equal(t, at, v.At())
-	list := symbolon.Strings("a").Any().([]string)
+	list := symbolon.StringsValue("a").Any().([]string)
 	list[0] = "b"
-	require.Equal(t, []string{"a"}, symbolon.Strings("a").Any())
+	require.Equal(t, []string{"a"}, symbolon.StringsValue("a").Any())
 }
 
 // AN-09: classes are sets of methods and have no order.
@@ -249,11 +249,11 @@ func TestNobody(t *testing.T) {
 
 type liar struct{ symbolon.ActorMap }
 
-func (l liar) Get(context.Context, symbolon.ActorID) (symbolon.Actor, error) {
+func (l liar) Actor(context.Context, symbolon.ActorID) (symbolon.Actor, error) {
 	return symbolon.Actor{ID: "boss", Kind: symbolon.Employee}, nil
 }
 
-func (l liar) Find(context.Context, string) (symbolon.Actor, error) {
+func (l liar) ActorByLogin(context.Context, string) (symbolon.Actor, error) {
 	return symbolon.Actor{}, errors.New("timeout")
 }
 
@@ -265,7 +265,7 @@ func TestDirectories(t *testing.T) {
 	require.NoError(t, err)
 	p := r.Parts(seal.Ours())
 	_, err = p.Actor(t.Context(), "mia")
-	require.ErrorIs(t, err, symbolon.ErrNotFound, "it answered with somebody else")
+	require.ErrorIs(t, err, symbolon.ErrUnavailable, "it answered with somebody else, which somebody must look into")
 	_, err = p.FindActor(t.Context(), "mia")
 	require.ErrorIs(t, err, symbolon.ErrUnavailable, "an outage is not a no")
 	_, err = p.Subject(t.Context(), "cust-42")
@@ -286,4 +286,23 @@ func TestForOnlyTakesAway(t *testing.T) {
 			require.Contains(t, []string{"", "a"}, p.For)
 		}
 	})
+}
+
+func TestValuesCompare(t *testing.T) {
+	at := time.Now()
+	for _, c := range []struct {
+		a, b symbolon.Value
+		want bool
+	}{
+		{symbolon.StringsValue("a", "b"), symbolon.StringsValue("b", "a", "a"), true},
+		{symbolon.StringsValue("a"), symbolon.StringValue("a"), false},
+		{symbolon.StringValue("a"), symbolon.StringsValue("a"), false},
+		{symbolon.StringValue("1"), symbolon.IntValue(1), false},
+		{symbolon.IntValue(1).From("a", at), symbolon.IntValue(1), true},
+		{symbolon.TimeValue(at), symbolon.TimeValue(at.UTC().Round(0)), true},
+		{symbolon.Value{}, symbolon.Value{}, true},
+		{symbolon.Value{}, symbolon.IntValue(0), false},
+	} {
+		require.Equal(t, c.want, c.a.Equal(c.b), "%v %v", c.a.Any(), c.b.Any())
+	}
 }

@@ -13,26 +13,27 @@ type Attributes map[string]Value
 // how old it is. The zero Value is unset. Unset is not zero (S5): a plain 0
 // would pass a rule such as risk < 60, an unset Value never satisfies anything.
 type Value struct {
+	_      [0]func() // == would compile, and panic for a set; use Equal
 	v      any
 	source string
 	at     time.Time
 }
 
-// String returns a set Value that holds s.
-func String(s string) Value { return Value{v: s} }
+// StringValue returns a set Value that holds s.
+func StringValue(s string) Value { return Value{v: s} }
 
-// Int returns a set Value that holds n.
-func Int(n int64) Value { return Value{v: n} }
+// IntValue returns a set Value that holds n.
+func IntValue(n int64) Value { return Value{v: n} }
 
-// Bool returns a set Value that holds b.
-func Bool(b bool) Value { return Value{v: b} }
+// BoolValue returns a set Value that holds b.
+func BoolValue(b bool) Value { return Value{v: b} }
 
-// Strings returns a set Value that holds a set of strings; with no argument the
+// StringsValue returns a set Value that holds a set of strings; with no argument the
 // empty set, which is not the same as unset.
-func Strings(s ...string) Value { return Value{v: append([]string{}, s...)} }
+func StringsValue(s ...string) Value { return Value{v: append([]string{}, s...)} }
 
-// Time returns a set Value that holds an instant.
-func Time(t time.Time) Value { return Value{v: t.UTC()} }
+// TimeValue returns a set Value that holds an instant.
+func TimeValue(t time.Time) Value { return Value{v: t.UTC()} }
 
 // From returns v with the name of its source and the time at which it was read
 // there. Where a declaration limits the age of an attribute, a Value without a
@@ -59,3 +60,22 @@ func (v Value) Any() any {
 	}
 	return v.v
 }
+
+// Equal reports whether two Values hold the same, wherever it came from. The
+// order within a set makes no difference. Two unset Values are equal.
+func (v Value) Equal(w Value) bool {
+	switch a := v.v.(type) {
+	case []string:
+		b, ok := w.v.([]string)
+		return ok && slices.Equal(sorted(a), sorted(b))
+	case time.Time:
+		b, ok := w.v.(time.Time)
+		return ok && a.Equal(b)
+	}
+	if _, isSet := w.v.([]string); isSet {
+		return false
+	}
+	return v.v == w.v
+}
+
+func sorted(s []string) []string { return slices.Compact(slices.Sorted(slices.Values(s))) }

@@ -67,13 +67,19 @@ func (v Verification) For(operation string) Verification {
 	return out
 }
 
-// With returns v and p. A newer proof by the same method for the same operation
-// takes the place of the older one.
+// With returns v and p. Of two proofs by the same method for the same operation
+// the newer one stays.
 func (v Verification) With(p Proof) Verification {
 	p.At = p.At.UTC().Truncate(time.Second)
-	out := Verification{Proofs: slices.DeleteFunc(slices.Clone(v.Proofs), func(q Proof) bool {
-		return q.Method == p.Method && q.For == p.For
-	})}
+	out := v.Clone()
+	for i, q := range out.Proofs {
+		if q.Method == p.Method && q.For == p.For {
+			if !p.At.Before(q.At) {
+				out.Proofs[i] = p
+			}
+			return out
+		}
+	}
 	out.Proofs = append(out.Proofs, p)
 	return out
 }

@@ -163,6 +163,8 @@ func (a *Actors) SignIn(ctx context.Context, login, pw string) (symbolon.Princip
 		return symbolon.Principal{}, fmt.Errorf("authn: %w: %w", symbolon.ErrUnavailable, err)
 	case err != nil:
 		return symbolon.Principal{}, failed(err)
+	case answer.Verdict == lockout.Busy:
+		return symbolon.Principal{}, errBusy
 	case answer.Verdict != lockout.Granted:
 		return symbolon.Principal{}, &Refusal{Reason: reasonOf(answer, acc.phantom), Until: answer.Until}
 	case try.short:
@@ -186,8 +188,6 @@ func (a *Actors) find(ctx context.Context, login string) (account, error) {
 
 func reasonOf(answer lockout.Answer, phantom bool) Reason {
 	switch {
-	case answer.Verdict == lockout.Busy:
-		return ReasonBusy
 	case phantom:
 		return ReasonUnknown
 	case answer.Verdict == lockout.Locked:
@@ -254,8 +254,11 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 				return err
 			}
 			party, ok, err := table.Get[stamp.Party](tx.View, stampName)
-			if err != nil || !ok {
-				return errors.Join(err, refuse(ReasonOver)) // a password without a stamp: restored in part, or tampered with
+			if err != nil {
+				return err
+			}
+			if !ok { // a password without a stamp: restored in part, or tampered with
+				return refuse(ReasonOver)
 			}
 			s.facts, err = a.openSession(tx, acc.actor, party.Epoch, s.session, lim)
 			return err

@@ -54,12 +54,15 @@ const (
 	ReasonLocked   Reason = "locked"    // the secret was not looked at
 	ReasonDead     Reason = "dead"      // too many failures in a row: unlocking does not help, a new secret must be bound
 	ReasonFactor   Reason = "factor"    // the organisation demands a second factor
-	ReasonBusy     Reason = "busy"      // too many attempts at once; not counted, try again
 	ReasonOver     Reason = "over"      // the session, the interaction or its lease has ended
 	ReasonNotYours Reason = "not yours" // another actor's interaction, or not the kind of actor that may
 	ReasonUsed     Reason = "used"      // this call id has been used
 	ReasonLimit    Reason = "limit"     // as many codes as an interaction may send
 )
+
+// errBusy says that others use up the guesses that are left. It was not counted,
+// and asking again helps, so it is no refusal.
+var errBusy = fmt.Errorf("authn: %w: too many attempts at once; they are not counted", symbolon.ErrUnavailable)
 
 func refuse(r Reason) error { return &Refusal{Reason: r} }
 

@@ -204,6 +204,8 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 	switch {
 	case err != nil:
 		return symbolon.Principal{}, failed(err)
+	case answer.Verdict == lockout.Busy:
+		return symbolon.Principal{}, errBusy
 	case answer.Verdict != lockout.Granted:
 		return symbolon.Principal{}, &Refusal{Reason: reasonOf(answer, false), Until: answer.Until}
 	case over != nil:

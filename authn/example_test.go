@@ -58,7 +58,7 @@ func ExampleSubjects_Confirm() {
 
 	// The exchange says that there is a call, and to whom it went.
 	pbx := must(actors.SignInKey(ctx, key))
-	call := must(subjects.Open(ctx, pbx, authn.Call{ID: "c-1", Channel: "phone", Agent: "mia", Subject: "cust-42"}))
+	call := must(subjects.Open(ctx, pbx, authn.Call{ID: "c-1", Channel: "phone", Actor: "mia", Subject: "cust-42"}))
 
 	mia := must(actors.SignIn(ctx, "mia", "a long enough pass phrase"))
 	claim := must(subjects.Join(ctx, mia, call))

@@ -72,7 +72,7 @@ func (h Host) Import(ctx context.Context, id symbolon.ActorID, hash string) erro
 
 func (h Host) bind(ctx context.Context, actor symbolon.Actor, event string, hash password.Hash) error {
 	acc := of(actor)
-	return h.commit(ctx, actor, event, true, []string{acc.lock(), acc.secret()}, func(tx *table.Tx) error {
+	return h.commit(ctx, actor, event, true, nil, []string{acc.lock(), acc.secret()}, func(tx *table.Tx) error {
 		if err := attempt.Born(tx, acc.lock(), h.actors.opt.Lockout); err != nil {
 			return err
 		}
@@ -81,12 +81,16 @@ func (h Host) bind(ctx context.Context, actor symbolon.Actor, event string, hash
 	})
 }
 
-// NewKey makes a key for an actor of the directory. It is shown here once and
-// never again. Several keys may be valid at a time, so that one can be replaced.
+// NewKey makes a key for a service or a software agent of the directory. It is
+// shown here once and never again. Several keys may be valid at a time, so that
+// one can be replaced.
 func (h Host) NewKey(ctx context.Context, id symbolon.ActorID) (Key, error) {
 	actor, err := h.actor(ctx, id)
 	if err != nil {
 		return Key{}, err
+	}
+	if actor.Kind.Human() {
+		return Key{}, invalid("actor", "is a person, who signs in and has no key")
 	}
 	a := h.actors
 	keyID, err := table.NewID(a.parts.Rand, "")
@@ -97,8 +101,8 @@ func (h Host) NewKey(ctx context.Context, id symbolon.ActorID) (Key, error) {
 	if _, err := io.ReadFull(a.parts.Rand, secret); err != nil {
 		return Key{}, fmt.Errorf("authn: %w: draw a key: %w", symbolon.ErrUnavailable, err)
 	}
-	name := stamp.SessionName(string(id), "key/"+keyID)
-	err = h.commit(ctx, actor, "key.made", false, []string{name}, func(tx *table.Tx) error {
+	name := keyName(id, keyID)
+	err = h.commit(ctx, actor, "key.made", false, map[string]string{"key": keyID}, []string{name}, func(tx *table.Tx) error {
 		sum := sha256.Sum256(secret)
 		return table.Put(tx, name, keyRecord{sum[:], tx.Now().Truncate(time.Second)}, time.Time{})
 	})
@@ -108,19 +112,47 @@ func (h Host) NewKey(ctx context.Context, id symbolon.ActorID) (Key, error) {
 	return a.newKey(id, keyID, secret), nil
 }
 
-// RevokeKey ends a key and whatever came in by it. A key that is revoked
-// already, or was never made here, is no error. The directory is not asked: the
-// key of somebody who was dismissed is revoked all the same.
-func (h Host) RevokeKey(ctx context.Context, k Key) error {
+func keyName(id symbolon.ActorID, keyID string) string {
+	return stamp.SessionName(string(id), "key/"+keyID)
+}
+
+// Keys lists an actor's keys, also of one whom the directory no longer knows.
+func (h Host) Keys(ctx context.Context, id symbolon.ActorID) ([]KeyInfo, error) {
 	if err := h.usable(); err != nil {
-		return err
+		return nil, err
 	}
-	id, keyID, _, ok := h.actors.splitKey(k)
-	if !ok {
-		return nil
+	var keys []KeyInfo
+	prefix := table.Name("actor", string(id), "key") + "/"
+	for after := ""; ; {
+		rows, next, err := h.actors.space.Scan(ctx, table.ShardOf("actor", string(id)), prefix, after, 64)
+		if err != nil {
+			return nil, failed(err)
+		}
+		for _, row := range rows {
+			rec, err := table.Decode[keyRecord](row)
+			if err != nil {
+				return nil, failed(err)
+			}
+			keys = append(keys, KeyInfo{ID: row.Name[len(prefix):], Made: rec.Made})
+		}
+		if after = next; next == "" {
+			return keys, nil
+		}
 	}
-	name := stamp.SessionName(string(id), "key/"+keyID)
-	return h.commit(ctx, symbolon.Actor{ID: id}, "key.revoked", false, []string{name}, func(tx *table.Tx) error {
+}
+
+// RevokeKey ends one of an actor's keys and whatever came in by it. A key that is
+// revoked already, or was never made, is no error. The directory is not asked:
+// the key of somebody who was dismissed is revoked all the same.
+func (h Host) RevokeKey(ctx context.Context, id symbolon.ActorID, keyID string) error {
+	if _, err := symbolon.ParseID[string](keyID); err != nil {
+		return fmt.Errorf("authn: key: %w", err)
+	}
+	if _, err := symbolon.ParseID[symbolon.ActorID](string(id)); err != nil {
+		return fmt.Errorf("authn: actor: %w", err)
+	}
+	name := keyName(id, keyID)
+	return h.commit(ctx, symbolon.Actor{ID: id}, "key.revoked", false, map[string]string{"key": keyID}, []string{name}, func(tx *table.Tx) error {
 		tx.Delete(name)
 		return nil
 	})
@@ -128,12 +160,12 @@ func (h Host) RevokeKey(ctx context.Context, k Key) error {
 
 // EndSessions ends every session and token of an actor at once, and whatever came
 // in by their keys until now: after a dismissal, or a loss (SE-08, SE-09). The
-// directory is not asked.
+// keys themselves stay; see RevokeKey. The directory is not asked.
 func (h Host) EndSessions(ctx context.Context, id symbolon.ActorID) error {
 	if _, err := symbolon.ParseID[symbolon.ActorID](string(id)); err != nil {
 		return fmt.Errorf("authn: actor: %w", err)
 	}
-	return h.commit(ctx, symbolon.Actor{ID: id}, "sessions.ended", true, nil, func(*table.Tx) error { return nil })
+	return h.commit(ctx, symbolon.Actor{ID: id}, "sessions.ended", true, nil, nil, func(*table.Tx) error { return nil })
 }
 
 // limits returns what holds for an actor, who must have a place in the tree.
@@ -171,7 +203,8 @@ func (h Host) actor(ctx context.Context, id symbolon.ActorID) (symbolon.Actor, e
 // commit stores a change to an actor's credentials with its audit record. With
 // end, the actor's epoch moves, which ends everything that came from the former
 // credentials (SE-08).
-func (h Host) commit(ctx context.Context, actor symbolon.Actor, event string, end bool, names []string, write func(*table.Tx) error) error {
+func (h Host) commit(ctx context.Context, actor symbolon.Actor, event string, end bool, detail map[string]string,
+	names []string, write func(*table.Tx) error) error {
 	if err := h.usable(); err != nil {
 		return err
 	}
@@ -194,7 +227,7 @@ func (h Host) commit(ctx context.Context, actor symbolon.Actor, event string, en
 		if err := write(tx); err != nil {
 			return err
 		}
-		return audit.Record{ID: auditID, Event: event, Outcome: audit.Succeeded, Actor: actor.ID, Org: actor.Org, Host: h.reason}.Add(tx)
+		return audit.Record{ID: auditID, Event: event, Outcome: audit.Succeeded, Actor: actor.ID, Org: actor.Org, Host: h.reason, Detail: detail}.Add(tx)
 	})
 	return failed(err)
 }

@@ -20,7 +20,7 @@ import (
 type Call struct {
 	ID      string             // telephony's own id of the contact; opens one interaction, once
 	Channel string             // phone, chat, ...; policies see it
-	Agent   symbolon.ActorID   // the employee to whom it was routed
+	Actor   symbolon.ActorID   // the employee to whom it was routed
 	Subject symbolon.SubjectID // the customer whom it is said to be about; nothing is proved by that
 }
 
@@ -90,12 +90,12 @@ func (s *Subjects) Open(ctx context.Context, by symbolon.Principal, c Call) (sym
 	if err != nil {
 		return "", err
 	}
-	agent, err := s.parts.Actor(ctx, c.Agent)
+	agent, err := s.parts.Actor(ctx, c.Actor)
 	if err != nil {
-		return "", fmt.Errorf("authn: Call.Agent: %w", err)
+		return "", fmt.Errorf("authn: Call.Actor: %w", err)
 	}
 	if !agent.Kind.Human() {
-		return "", invalid("Call.Agent", "is not a person")
+		return "", invalid("Call.Actor", "is not a person")
 	}
 	subject, err := s.parts.Subject(ctx, c.Subject)
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Subjects) Open(ctx context.Context, by symbolon.Principal, c Call) (sym
 func (c Call) check() error {
 	var errs []error
 	for _, f := range []struct{ name, value string }{
-		{"ID", c.ID}, {"Channel", c.Channel}, {"Agent", string(c.Agent)}, {"Subject", string(c.Subject)},
+		{"ID", c.ID}, {"Channel", c.Channel}, {"Actor", string(c.Actor)}, {"Subject", string(c.Subject)},
 	} {
 		if _, err := symbolon.ParseID[string](f.value); err != nil {
 			errs = append(errs, fmt.Errorf("authn: Call.%s: %w", f.name, err))
@@ -140,7 +140,7 @@ func (s *Subjects) service(ctx context.Context, by symbolon.Principal) (symbolon
 // repeated finds the id that it drew.
 func (s *Subjects) claimCall(ctx context.Context, by symbolon.ActorID, c Call, id symbolon.InteractionID) (symbolon.InteractionID, error) {
 	name := table.Name("call", c.ID)
-	want := callRecord{string(id), string(by), string(c.Agent), string(c.Subject), c.Channel}
+	want := callRecord{string(id), string(by), string(c.Actor), string(c.Subject), c.Channel}
 	_, err := s.space.Update(ctx, table.ShardOf("call", c.ID), []string{name}, func(tx *table.Tx) error {
 		former, ok, err := table.Get[callRecord](tx.View, name)
 		if err != nil {
@@ -183,7 +183,7 @@ func (s *Subjects) begin(ctx context.Context, shard table.Shard, by symbolon.Pri
 		}
 		now := tx.Now().Truncate(time.Second)
 		rec := interaction{
-			Interaction: stamp.Interaction{Subject: string(c.Subject), Holder: string(c.Agent), Leg: 1,
+			Interaction: stamp.Interaction{Subject: string(c.Subject), Holder: string(c.Actor), Leg: 1,
 				Lease: tx.Now().Add(s.opt.Lease), End: now.Add(s.opt.Longest)},
 			Service: string(by.Actor().ID), Channel: c.Channel, Opened: now,
 		}
@@ -192,7 +192,7 @@ func (s *Subjects) begin(ctx context.Context, shard table.Shard, by symbolon.Pri
 		}
 		r := audit.About(by)
 		r.ID, r.Event, r.Outcome, r.Subject, r.Interaction = auditID, "interaction.opened", audit.Succeeded, c.Subject, id
-		r.Detail = map[string]string{"agent": string(c.Agent), "channel": c.Channel, "call": c.ID}
+		r.Detail = map[string]string{"agent": string(c.Actor), "channel": c.Channel, "call": c.ID}
 		return r.Add(tx)
 	})
 	return err
@@ -308,8 +308,11 @@ func (s *Subjects) Join(ctx context.Context, p symbolon.Principal, id symbolon.I
 		return symbolon.Principal{}, failed(err)
 	}
 	i, ok, err := table.Get[interaction](v, name)
-	if err != nil || !ok {
-		return symbolon.Principal{}, failed(errors.Join(err, refuse(ReasonUnknown)))
+	if err != nil {
+		return symbolon.Principal{}, failed(err)
+	}
+	if !ok {
+		return symbolon.Principal{}, refuse(ReasonUnknown)
 	}
 	if i.Holder != string(f.Actor.ID) {
 		return symbolon.Principal{}, s.recordRefusal(ctx, p, symbolon.SubjectID(i.Subject), id)

@@ -18,13 +18,28 @@ import (
 // owner. It neither prints nor marshals; only a hash of it is stored.
 type Key struct{ hidden }
 
-// ParseKey takes a key that was revealed before, such as from a configuration.
+// KeyFromString takes a key that was revealed before, such as from a configuration.
 // Whether it is a key at all shows when it is used.
-func ParseKey(s string) Key { return Key{hide(s)} }
+func KeyFromString(s string) Key { return Key{hide(s)} }
 
 type keyRecord struct {
 	Hash []byte    `json:"hash"` // of the secret, which is random, so a fast hash is enough (AU-26)
 	Made time.Time `json:"made"`
+}
+
+// KeyInfo tells of a key what may be shown.
+type KeyInfo struct {
+	ID   string // as in [Key.ID]
+	Made time.Time
+}
+
+// ID returns the part of a key that is no secret and names it, and the empty
+// string if it is none.
+func (k Key) ID() string {
+	if part := strings.Split(k.Reveal(), "."); len(part) == 5 && part[0] == keyKind {
+		return part[2]
+	}
+	return ""
 }
 
 const (
@@ -39,7 +54,7 @@ var b64 = base64.RawURLEncoding.Strict()
 func (a *Actors) newKey(actor symbolon.ActorID, id string, secret []byte) Key {
 	body := strings.Join([]string{keyKind, b64.EncodeToString([]byte(actor)), id, b64.EncodeToString(secret)}, ".")
 	s := body + "." + b64.EncodeToString(a.keyTag(body))
-	return ParseKey(s)
+	return KeyFromString(s)
 }
 
 func (a *Actors) keyTag(body string) []byte {
@@ -65,8 +80,8 @@ func (a *Actors) splitKey(k Key) (actor symbolon.ActorID, id string, secret []by
 	return symbolon.ActorID(owner), part[2], secret, err1 == nil && err2 == nil
 }
 
-// SignInKey checks a service's key and returns its Principal, which is live as
-// long as the key is. It writes nothing, so it may be called for each request.
+// SignInKey checks a service's key and returns its Principal, which ends with the
+// key, and after ActorsOptions.Absolute at the latest. It writes nothing, so it may be called for each request.
 // Every key that is not valid now is one [ErrRefused].
 func (a *Actors) SignInKey(ctx context.Context, k Key) (symbolon.Principal, error) {
 	id, keyID, secret, ok := a.splitKey(k)

@@ -57,13 +57,13 @@ func TestBadInputIsNamedAndCountsAsNothing(t *testing.T) {
 		{"a code of 1 MB", func() error { _, err := d.subjects.Confirm(ctx, claim, "sms.x", long[:1<<20]); return err }, "code"},
 		{"a call without an id", func() error { _, err := d.subjects.Open(ctx, d.pbx, authn.Call{}); return err }, "Call.ID"},
 		{"a call id with a line break", func() error {
-			_, err := d.subjects.Open(ctx, d.pbx, authn.Call{ID: "a\nb", Channel: "phone", Agent: "mia", Subject: "cust-42"})
+			_, err := d.subjects.Open(ctx, d.pbx, authn.Call{ID: "a\nb", Channel: "phone", Actor: "mia", Subject: "cust-42"})
 			return err
 		}, "Call.ID"},
 		{"a call to a machine", func() error {
-			_, err := d.subjects.Open(ctx, d.pbx, authn.Call{ID: "c", Channel: "phone", Agent: "ivr", Subject: "cust-42"})
+			_, err := d.subjects.Open(ctx, d.pbx, authn.Call{ID: "c", Channel: "phone", Actor: "ivr", Subject: "cust-42"})
 			return err
-		}, "Agent"},
+		}, "Actor"},
 		{"an unlock without a reason", func() error { return d.actors.Unlock(ctx, d.mia, "tom", "") }, "reason"},
 	} {
 		t.Run(c.because, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestWhoMayTouchACall(t *testing.T) {
 	require.NoError(t, err)
 	tom := d.signIn("tom", right+" of tom")
 
-	_, err = d.subjects.Open(ctx, d.mia, authn.Call{ID: "call-2", Channel: "phone", Agent: "mia", Subject: "cust-42"})
+	_, err = d.subjects.Open(ctx, d.mia, authn.Call{ID: "call-2", Channel: "phone", Actor: "mia", Subject: "cust-42"})
 	refused(t, err, authn.ReasonNotYours, "an employee's desktop cannot invent a call")
 	for name, p := range map[string]symbolon.Principal{"the agent": d.mia, "another service": ivr} {
 		refused(t, d.subjects.Renew(ctx, p, call), authn.ReasonNotYours, "renewed by "+name)
@@ -162,14 +162,14 @@ func TestWhoMayTouchACall(t *testing.T) {
 	refused(t, err, authn.ReasonUnknown, "an id that was never drawn")
 	_, err = d.subjects.Join(ctx, d.mia, "izz")
 	refused(t, err, authn.ReasonUnknown, "an id of no shard")
-	_, err = d.subjects.Open(ctx, d.pbx, authn.Call{ID: "call-1", Channel: "phone", Agent: "tom", Subject: "cust-43"})
+	_, err = d.subjects.Open(ctx, d.pbx, authn.Call{ID: "call-1", Channel: "phone", Actor: "tom", Subject: "cust-43"})
 	refused(t, err, authn.ReasonUsed, "a call id used for another contact")
 
 	again := d.call("call-1")
 	require.Equal(t, call, again, "the same Open repeated is answered alike")
 	require.NoError(t, d.subjects.End(ctx, d.pbx, call))
 	require.NoError(t, d.subjects.End(ctx, d.pbx, call), "ending twice is no error")
-	_, err = d.subjects.Open(ctx, d.pbx, authn.Call{ID: "call-1", Channel: "phone", Agent: "mia", Subject: "cust-42"})
+	_, err = d.subjects.Open(ctx, d.pbx, authn.Call{ID: "call-1", Channel: "phone", Actor: "mia", Subject: "cust-42"})
 	refused(t, err, authn.ReasonUsed, "an ended call does not come back")
 }
 
@@ -284,25 +284,37 @@ func TestKeys(t *testing.T) {
 	host := d.actors.AsHost("keys")
 	key, err := host.NewKey(ctx, "ivr")
 	require.NoError(t, err)
-	ivr, err := d.actors.SignInKey(ctx, authn.ParseKey(key.Reveal()))
+	ivr, err := d.actors.SignInKey(ctx, authn.KeyFromString(key.Reveal()))
 	require.NoError(t, err)
 	require.Equal(t, "ivr", ivr.String())
 	text := key.Reveal()
 	for i := range text {
 		forged := text[:i] + string(text[i]^1) + text[i+1:]
-		_, err := d.actors.SignInKey(ctx, authn.ParseKey(forged))
+		_, err := d.actors.SignInKey(ctx, authn.KeyFromString(forged))
 		refused(t, err, authn.ReasonWrong, "one character changed")
 	}
 	for _, s := range []string{"", ".", "symkey....", text + ".", strings.Repeat("a.", 1<<20)} {
-		_, err := d.actors.SignInKey(ctx, authn.ParseKey(s))
+		_, err := d.actors.SignInKey(ctx, authn.KeyFromString(s))
 		refused(t, err, authn.ReasonWrong, "garbage")
 	}
 	_, err = d.actors.SignInKey(ctx, authn.Key{})
 	refused(t, err, authn.ReasonWrong, "the zero Key")
-	require.NoError(t, host.RevokeKey(ctx, key))
+	_, err = host.NewKey(ctx, "mia")
+	require.ErrorIs(t, err, symbolon.ErrInvalid, "a person has no key")
+	second, err := host.NewKey(ctx, "ivr")
+	require.NoError(t, err)
+	keys, err := host.Keys(ctx, "ivr")
+	require.NoError(t, err)
+	require.Len(t, keys, 2)
+	require.NoError(t, host.RevokeKey(ctx, "ivr", second.ID()), "by its id: the text of a key may be lost")
+	keys, err = host.Keys(ctx, "ivr")
+	require.NoError(t, err)
+	require.Equal(t, []string{key.ID()}, []string{keys[0].ID})
+	require.NoError(t, host.RevokeKey(ctx, "ivr", key.ID()))
 	_, err = d.actors.SignInKey(ctx, key)
 	refused(t, err, authn.ReasonWrong, "a revoked key")
-	_, err = d.subjects.Open(ctx, ivr, authn.Call{ID: "c", Channel: "phone", Agent: "mia", Subject: "cust-42"})
+	require.Empty(t, authn.KeyFromString("garbage").ID())
+	_, err = d.subjects.Open(ctx, ivr, authn.Call{ID: "c", Channel: "phone", Actor: "mia", Subject: "cust-42"})
 	refused(t, err, authn.ReasonOver, "what came in by it before")
 }
 
@@ -333,7 +345,7 @@ func TestTheStoreIsDown(t *testing.T) {
 		"SignOut": func() error { return d.actors.SignOut(t.Context(), d.mia) },
 		"Touch":   func() error { return d.actors.Touch(t.Context(), d.mia) },
 		"Open": func() error {
-			_, err := d.subjects.Open(t.Context(), d.pbx, authn.Call{ID: "c", Channel: "phone", Agent: "mia", Subject: "cust-42"})
+			_, err := d.subjects.Open(t.Context(), d.pbx, authn.Call{ID: "c", Channel: "phone", Actor: "mia", Subject: "cust-42"})
 			return err
 		},
 		"Challenge": func() error {
@@ -422,6 +434,11 @@ func TestAuthntestMakesALivePrincipal(t *testing.T) {
 	require.Equal(t, "mia for cust-42", p.String())
 	require.NoError(t, d.actors.Touch(t.Context(), p))
 	require.NoError(t, d.actors.SignOut(t.Context(), p))
+	refused(t, d.actors.Touch(t.Context(), p), authn.ReasonOver, "its session is a session like any other")
+
+	claim := authntest.Principal(t, d.realm, authntest.Who{Actor: "mia", Subject: "cust-42"})
+	_, err := d.subjects.Challenge(t.Context(), claim, symbolon.MethodSMS, "sim.change")
+	require.NoError(t, err, "and its interaction an interaction")
 }
 
 // AZ-09, S20: two tenants in one store have the same ids and never meet.

@@ -158,8 +158,8 @@ type switchedOff struct {
 	off *bool
 }
 
-func (s switchedOff) Get(ctx context.Context, id symbolon.ActorID) (symbolon.Actor, error) {
-	a, err := s.ActorMap.Get(ctx, id)
+func (s switchedOff) Actor(ctx context.Context, id symbolon.ActorID) (symbolon.Actor, error) {
+	a, err := s.ActorMap.Actor(ctx, id)
 	a.Disabled = *s.off
 	return a, err
 }
@@ -178,7 +178,7 @@ func TestRevokingAfterADismissal(t *testing.T) {
 	off = true
 	_, err = actors.SignInKey(t.Context(), key)
 	require.ErrorIs(t, err, authn.ErrRefused)
-	require.NoError(t, host.RevokeKey(t.Context(), key))
+	require.NoError(t, host.RevokeKey(t.Context(), "pbx", key.ID()))
 	require.NoError(t, host.EndSessions(t.Context(), "mia"))
 	off = false
 	_, err = actors.SignInKey(t.Context(), key)

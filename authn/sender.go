@@ -12,7 +12,8 @@ import (
 // Sender delivers a code to a customer. The host knows the customer's number;
 // this module does not. Send may be called again for the same Message, from any
 // process, until it returns nil; a customer without such a number is no error,
-// so that nobody can tell (S13). Implementations are safe for concurrent use.
+// so that nobody can tell (S13). It returns soon after ctx ends. Implementations
+// are safe for concurrent use.
 type Sender interface {
 	Send(ctx context.Context, m Message) error
 }
@@ -49,17 +50,20 @@ func (m Message) Text() string {
 
 // sealed is how a Message lies in the outbox, which encrypts it.
 type sealed struct {
-	ID          string
-	Subject     symbolon.SubjectID
-	Interaction symbolon.InteractionID
-	Method      symbolon.Method
-	Code        string
-	Operation   string
-	Expires     time.Time
+	V           int                    `json:"v"`
+	ID          string                 `json:"id"`
+	Subject     symbolon.SubjectID     `json:"subject"`
+	Interaction symbolon.InteractionID `json:"interaction"`
+	Method      symbolon.Method        `json:"method"`
+	Code        string                 `json:"code"`
+	Operation   string                 `json:"operation"`
+	Expires     time.Time              `json:"expires"`
 }
 
+const sealedFormat = 1
+
 func (m Message) seal() ([]byte, error) {
-	return json.Marshal(sealed{m.ID, m.Subject, m.Interaction, m.Method, m.Code.Reveal(), m.Operation, m.Expires})
+	return json.Marshal(sealed{sealedFormat, m.ID, m.Subject, m.Interaction, m.Method, m.Code.Reveal(), m.Operation, m.Expires})
 }
 
 func deliver(s Sender) func(context.Context, []byte) error {
@@ -67,6 +71,9 @@ func deliver(s Sender) func(context.Context, []byte) error {
 		var m sealed
 		if err := json.Unmarshal(payload, &m); err != nil {
 			return err
+		}
+		if m.V != sealedFormat {
+			return fmt.Errorf("authn: a message of format %d is on its way, and this process knows %d", m.V, sealedFormat)
 		}
 		return s.Send(ctx, Message{m.ID, m.Subject, m.Interaction, m.Method, NewCode(m.Code), m.Operation, m.Expires})
 	}

@@ -136,7 +136,7 @@ func (d *desk) signIn(login, pw string) symbolon.Principal {
 
 func (d *desk) call(id string) symbolon.InteractionID {
 	d.t.Helper()
-	i, err := d.subjects.Open(d.t.Context(), d.pbx, authn.Call{ID: id, Channel: "phone", Agent: "mia", Subject: "cust-42"})
+	i, err := d.subjects.Open(d.t.Context(), d.pbx, authn.Call{ID: id, Channel: "phone", Actor: "mia", Subject: "cust-42"})
 	require.NoError(d.t, err)
 	return i
 }
@@ -251,7 +251,7 @@ func TestSilenceEndsTheCall(t *testing.T) {
 		_, err := d.subjects.Confirm(t.Context(), claim, ask.ID, d.inbox.last(t).Code.Reveal())
 		refused(t, err, authn.ReasonOver, "nobody renewed the lease")
 		refused(t, d.subjects.Renew(t.Context(), d.pbx, call), authn.ReasonOver, "what has run out stays out")
-		_, err = d.subjects.Open(t.Context(), d.pbx, authn.Call{ID: "call-1", Channel: "phone", Agent: "mia", Subject: "cust-42"})
+		_, err = d.subjects.Open(t.Context(), d.pbx, authn.Call{ID: "call-1", Channel: "phone", Actor: "mia", Subject: "cust-42"})
 		refused(t, err, authn.ReasonUsed, "a call id opens one interaction")
 	})
 }

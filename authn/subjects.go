@@ -32,6 +32,7 @@ type SubjectsOptions struct {
 	MaxCodes int               // codes that an interaction may send; 5 by default (LK-14)
 	Methods  []symbolon.Method // ways in which codes are sent; SMS and spoken calls by default
 	Lockout  lockout.Policy    // per customer and method, over all employees (LK-11)
+	Failed   func(error)       // told when a message could not be delivered; it will be tried again. Nil tells nobody
 }
 
 const (
@@ -80,7 +81,7 @@ func NewSubjects(a *Actors, send Sender, opts *SubjectsOptions) (*Subjects, erro
 	if len(wrong) > 0 {
 		return nil, fmt.Errorf("authn: %w: NewSubjects needs %s", symbolon.ErrInvalid, strings.Join(wrong, "; "))
 	}
-	box, err := outbox.New(a.space, a.parts.Derive("outbox"), a.parts.Rand, deliver(send))
+	box, err := outbox.New(a.space, a.parts.Derive("outbox"), a.parts.Rand, deliver(send), o.Failed)
 	if err != nil {
 		return nil, fmt.Errorf("authn: %w", err)
 	}

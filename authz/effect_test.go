@@ -35,7 +35,7 @@ func TestAnActFromBeginToEnd(t *testing.T) {
 	require.Equal(t, authz.Action("sim.change"), grant.Action())
 
 	w.now = w.now.Add(5 * time.Second)
-	effect, err := g.Begin(t.Context(), grant, "sim.change", authz.Params{"iccid": symbolon.String("1"), "fee": {}})
+	effect, err := g.Begin(t.Context(), grant, "sim.change", authz.Params{"iccid": symbolon.StringValue("1"), "fee": {}})
 	require.NoError(t, err, "an unset parameter is the same as none")
 
 	w.now = w.now.Add(time.Minute)
@@ -69,7 +69,7 @@ func TestAnActFromBeginToEnd(t *testing.T) {
 // S10: changed parameter, second use, hang-up in between: no effect.
 func TestAttacksOnAGrant(t *testing.T) {
 	params := func(change func(authz.Params)) authz.Params {
-		p := authz.Params{"iccid": symbolon.String("1")}
+		p := authz.Params{"iccid": symbolon.StringValue("1")}
 		if change != nil {
 			change(p)
 		}
@@ -82,11 +82,11 @@ func TestAttacksOnAGrant(t *testing.T) {
 		params  authz.Params
 		want    authz.Reason
 	}{
-		{"another value", nil, "sim.change", params(func(p authz.Params) { p["iccid"] = symbolon.String("2") }), authz.GrantOther},
-		{"the same digits as a number", nil, "sim.change", params(func(p authz.Params) { p["iccid"] = symbolon.Int(1) }), authz.GrantOther},
-		{"a parameter more", nil, "sim.change", params(func(p authz.Params) { p["fee"] = symbolon.Int(0) }), authz.GrantOther},
+		{"another value", nil, "sim.change", params(func(p authz.Params) { p["iccid"] = symbolon.StringValue("2") }), authz.GrantOther},
+		{"the same digits as a number", nil, "sim.change", params(func(p authz.Params) { p["iccid"] = symbolon.IntValue(1) }), authz.GrantOther},
+		{"a parameter more", nil, "sim.change", params(func(p authz.Params) { p["fee"] = symbolon.IntValue(0) }), authz.GrantOther},
 		{"a parameter less", nil, "sim.change", nil, authz.GrantOther},
-		{"the value under another name", nil, "sim.change", authz.Params{"tags": symbolon.String("1")}, authz.GrantOther},
+		{"the value under another name", nil, "sim.change", authz.Params{"tags": symbolon.StringValue("1")}, authz.GrantOther},
 		{"another action", nil, "line.read", params(nil), authz.GrantOther},
 		{"an action that nobody declared", nil, "line.delete", params(nil), authz.GrantOther},
 		{"a second use", func(w *world, g *authz.Guard, gr authz.Grant) {
@@ -172,12 +172,12 @@ func TestAGrantIsASnapshot(t *testing.T) {
 	w := newWorld(t)
 	g := w.guard(permitAll, permitAll, &authz.Options{Schema: authz.Schema{Resources: map[string]map[string]authz.Attribute{"Line": {"vip": {Type: authz.TypeBool}}}}})
 	r := simChange("1")
-	r.Resource.Attributes = symbolon.Attributes{"vip": symbolon.Bool(true)}
+	r.Resource.Attributes = symbolon.Attributes{"vip": symbolon.BoolValue(true)}
 	grant, err := g.Authorize(t.Context(), w.served("sms"), r)
 	require.NoError(t, err)
-	r.Params["iccid"] = symbolon.String("2")
-	r.Resource.Attributes["vip"] = symbolon.Bool(false)
-	grant.Resource().Attributes["vip"] = symbolon.Bool(false)
+	r.Params["iccid"] = symbolon.StringValue("2")
+	r.Resource.Attributes["vip"] = symbolon.BoolValue(false)
+	grant.Resource().Attributes["vip"] = symbolon.BoolValue(false)
 	require.Equal(t, true, grant.Resource().Attributes["vip"].Any(), "what was asked for cannot be changed afterwards")
 	_, err = g.Begin(t.Context(), grant, "sim.change", r.Params)
 	refused(t, err, authz.GrantOther, "through the map that was handed in")
@@ -320,7 +320,7 @@ func TestAnActWithoutACustomer(t *testing.T) {
 // are accepted, however they are written.
 func TestParametersAreBoundExactly(t *testing.T) {
 	one := func(name string, v symbolon.Value) authz.Params { return authz.Params{name: v} }
-	text, tags := func(s string) authz.Params { return one("iccid", symbolon.String(s)) }, func(s ...string) authz.Params { return one("tags", symbolon.Strings(s...)) }
+	text, tags := func(s string) authz.Params { return one("iccid", symbolon.StringValue(s)) }, func(s ...string) authz.Params { return one("tags", symbolon.StringsValue(s...)) }
 	for _, c := range []struct {
 		because     string
 		asked, used authz.Params
@@ -336,12 +336,12 @@ func TestParametersAreBoundExactly(t *testing.T) {
 		{"two texts are not one that looks like both", tags("a", "b"), tags(`a","b`), false},
 		{"texts that JSON writes alike", text("\xff"), text("\xfe"), false},
 		{"texts that a screen shows alike", text("\u00e9"), text("e\u0301"), false},
-		{"where a value came from does not matter", text("1"), one("iccid", symbolon.String("1").From("hr", start)), true},
-		{"another number", one("fee", symbolon.Int(1)), one("fee", symbolon.Int(-1)), false},
-		{"a number beyond what a float holds", one("fee", symbolon.Int(1<<53)), one("fee", symbolon.Int(1<<53+1)), false},
-		{"another instant", one("at", symbolon.Time(start)), one("at", symbolon.Time(start.Add(1))), false},
-		{"the same instant elsewhere", one("at", symbolon.Time(start)), one("at", symbolon.Time(start.In(time.FixedZone("", 3600)))), true},
-		{"yes and no", one("esim", symbolon.Bool(true)), one("esim", symbolon.Bool(false)), false},
+		{"where a value came from does not matter", text("1"), one("iccid", symbolon.StringValue("1").From("hr", start)), true},
+		{"another number", one("fee", symbolon.IntValue(1)), one("fee", symbolon.IntValue(-1)), false},
+		{"a number beyond what a float holds", one("fee", symbolon.IntValue(1<<53)), one("fee", symbolon.IntValue(1<<53+1)), false},
+		{"another instant", one("at", symbolon.TimeValue(start)), one("at", symbolon.TimeValue(start.Add(1))), false},
+		{"the same instant elsewhere", one("at", symbolon.TimeValue(start)), one("at", symbolon.TimeValue(start.In(time.FixedZone("", 3600)))), true},
+		{"yes and no", one("esim", symbolon.BoolValue(true)), one("esim", symbolon.BoolValue(false)), false},
 	} {
 		w := newWorld(t)
 		g := w.guard(permitAll, permitAll, nil)

@@ -40,7 +40,7 @@ permit (principal in Role::"care", action == Action::"sim.chnage", resource is L
 func ExampleGuard_Begin() {
 	ctx := context.Background()
 	guard, mia := counter("sms")
-	params := authz.Params{"iccid": symbolon.String("8949...")}
+	params := authz.Params{"iccid": symbolon.StringValue("8949...")}
 
 	grant, err := guard.Authorize(ctx, mia, authz.Request{
 		Action: "sim.change", Resource: authz.Resource{Type: "Line", ID: "+15550100", Account: "acct-42"}, Params: params,

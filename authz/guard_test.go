@@ -291,11 +291,11 @@ func TestRequestsThatNobodyDeclared(t *testing.T) {
 		"Resource.ID":                   {Action: "sim.change", Resource: authz.Resource{Type: "Line", Account: "acct-42"}},
 		"Resource.Account":              {Action: "sim.change", Resource: authz.Resource{Type: "Line", ID: "x", Account: "a\nb"}},
 		"Purpose":                       {Action: "line.read", Resource: line, Purpose: "a\nb"},
-		`undeclared Params["colour"]`:   {Action: "sim.change", Resource: line, Params: authz.Params{"colour": symbolon.Int(1)}},
-		`Params["iccid"] to be a Str`:   {Action: "sim.change", Resource: line, Params: authz.Params{"iccid": symbolon.Int(1)}},
-		`Environment["risk"] to be a`:   {Action: "line.read", Resource: line, Environment: symbolon.Attributes{"risk": symbolon.String("low")}},
-		`undeclared Environment["x"]`:   {Action: "line.read", Resource: line, Environment: symbolon.Attributes{"x": symbolon.Int(1)}},
-		`Resource.Attributes["owner"]`:  {Action: "line.read", Resource: authz.Resource{Type: "Line", ID: "x", Account: "acct-42", Attributes: symbolon.Attributes{"owner": symbolon.Int(1)}}},
+		`undeclared Params["colour"]`:   {Action: "sim.change", Resource: line, Params: authz.Params{"colour": symbolon.IntValue(1)}},
+		`Params["iccid"] to be a Str`:   {Action: "sim.change", Resource: line, Params: authz.Params{"iccid": symbolon.IntValue(1)}},
+		`Environment["risk"] to be a`:   {Action: "line.read", Resource: line, Environment: symbolon.Attributes{"risk": symbolon.StringValue("low")}},
+		`undeclared Environment["x"]`:   {Action: "line.read", Resource: line, Environment: symbolon.Attributes{"x": symbolon.IntValue(1)}},
+		`Resource.Attributes["owner"]`:  {Action: "line.read", Resource: authz.Resource{Type: "Line", ID: "x", Account: "acct-42", Attributes: symbolon.Attributes{"owner": symbolon.IntValue(1)}}},
 	} {
 		_, err := g.Authorize(t.Context(), w.served("sms"), r)
 		require.ErrorIs(t, err, symbolon.ErrInvalid, want)

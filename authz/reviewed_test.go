@@ -21,11 +21,11 @@ func TestFarTimesAreOtherParameters(t *testing.T) {
 	far := at.Add(math.MaxInt64).Add(math.MaxInt64).Add(2)
 	require.Equal(t, at.UnixNano(), far.UnixNano(), "the trap")
 	r := simChange("1")
-	r.Params = authz.Params{"at": symbolon.Time(at)}
+	r.Params = authz.Params{"at": symbolon.TimeValue(at)}
 	grant, err := g.Authorize(t.Context(), w.served("sms"), r)
 	require.NoError(t, err)
 	require.Equal(t, at, grant.Params()["at"].Any(), "business code reads what was allowed from the Grant")
-	_, err = g.Begin(t.Context(), grant, "sim.change", authz.Params{"at": symbolon.Time(far)})
+	_, err = g.Begin(t.Context(), grant, "sim.change", authz.Params{"at": symbolon.TimeValue(far)})
 	require.ErrorIs(t, err, authz.ErrDenied)
 }
 
@@ -34,13 +34,13 @@ func TestAMapChangedDuringAuthorize(t *testing.T) {
 	w := newWorld(t)
 	g := w.guard(permitAll, `permit (principal, action == Action::"sim.change", resource) when { context.params.fee <= 5 };`, nil)
 	r := simChange("1")
-	r.Params = authz.Params{"fee": symbolon.Int(1)}
+	r.Params = authz.Params{"fee": symbolon.IntValue(1)}
 	p := w.served("sms")
-	w.store.before = func(storage.Batch) error { r.Params["fee"] = symbolon.Int(1000); return nil }
+	w.store.before = func(storage.Batch) error { r.Params["fee"] = symbolon.IntValue(1000); return nil }
 	grant, err := g.Authorize(t.Context(), p, r)
 	require.NoError(t, err)
 	w.store.before = nil
-	_, err = g.Begin(t.Context(), grant, "sim.change", authz.Params{"fee": symbolon.Int(1000)})
+	_, err = g.Begin(t.Context(), grant, "sim.change", authz.Params{"fee": symbolon.IntValue(1000)})
 	require.ErrorIs(t, err, authz.ErrDenied)
 	require.EqualValues(t, 1, grant.Params()["fee"].Any())
 }

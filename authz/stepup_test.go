@@ -190,7 +190,7 @@ func TestStepUpIsNoOracle(t *testing.T) {
 	for _, action := range []authz.Action{"sim.change", "line.read"} {
 		answers := map[string]int{}
 		for _, level := range []symbolon.Level{0, symbolon.Restricted, symbolon.Owner} {
-			for _, vip := range []symbolon.Value{{}, symbolon.Bool(false), symbolon.Bool(true)} {
+			for _, vip := range []symbolon.Value{{}, symbolon.BoolValue(false), symbolon.BoolValue(true)} {
 				for _, account := range []symbolon.AccountID{"", "acct-42", "acct-7"} {
 					for _, person := range []symbolon.PersonID{"", "actor/mia", "somebody"} {
 						for _, id := range []string{"+15550100", "+15550199"} {

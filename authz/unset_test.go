@@ -31,15 +31,15 @@ func (w *world) everythingSet() asked {
 	now := func(v symbolon.Value) symbolon.Value { return v.From("hr", w.now) }
 	a := asked{
 		facts: w.facts(func(f *symbolon.Facts) {
-			f.Actor.Attributes = symbolon.Attributes{"risk": symbolon.Int(10), "trained": now(symbolon.Time(start))}
-			f.Claimed.Attributes = symbolon.Attributes{"vip": symbolon.Bool(false)}
+			f.Actor.Attributes = symbolon.Attributes{"risk": symbolon.IntValue(10), "trained": now(symbolon.TimeValue(start))}
+			f.Claimed.Attributes = symbolon.Attributes{"vip": symbolon.BoolValue(false)}
 		}, "sms", "pin"),
 		request: simChange("1"),
 	}
-	a.request.Params["fee"] = symbolon.Int(5)
-	a.request.Params["tags"] = symbolon.Strings()
-	a.request.Resource.Attributes = symbolon.Attributes{"flags": symbolon.Strings("esim")}
-	a.request.Environment = symbolon.Attributes{"risk": symbolon.Int(10)}
+	a.request.Params["fee"] = symbolon.IntValue(5)
+	a.request.Params["tags"] = symbolon.StringsValue()
+	a.request.Resource.Attributes = symbolon.Attributes{"flags": symbolon.StringsValue("esim")}
+	a.request.Environment = symbolon.Attributes{"risk": symbolon.IntValue(10)}
 	a.request.Purpose = "care"
 	return a
 }
@@ -49,9 +49,9 @@ var unset = map[string]func(*asked){
 	"principal in":           func(a *asked) { a.facts.Actor.Roles = nil },
 	"principal.org":          func(a *asked) { a.facts.Actor.Org = "" },
 	"principal.entitlements": func(a *asked) { a.facts.Actor.Entitlements = nil },
-	"principal.host.risk":    func(a *asked) { a.facts.Actor.Attributes["risk"] = symbolon.String("low") }, // not what was declared
+	"principal.host.risk":    func(a *asked) { a.facts.Actor.Attributes["risk"] = symbolon.StringValue("low") }, // not what was declared
 	"principal.host.trained": func(a *asked) {
-		a.facts.Actor.Attributes["trained"] = symbolon.Time(start).From("hr", start.Add(-25*time.Hour))
+		a.facts.Actor.Attributes["trained"] = symbolon.TimeValue(start).From("hr", start.Add(-25*time.Hour))
 	},
 	"context.subject.org":     func(a *asked) { a.facts.Claimed.Org = "" },
 	"context.subject.level":   func(a *asked) { a.facts.Claimed.Level = 0 },
@@ -63,9 +63,9 @@ var unset = map[string]func(*asked){
 	"context.env.risk":        func(a *asked) { a.request.Environment = nil },
 	"resource.host.flags":     func(a *asked) { a.request.Resource.Attributes["flags"] = symbolon.Value{} },
 	"context.subject.proofs":  func(a *asked) { a.facts.SubjectProof = symbolon.Verification{} },
-	"principal.host.trained2": func(a *asked) { a.facts.Actor.Attributes["trained"] = symbolon.Time(start) }, // of unknown age
+	"principal.host.trained2": func(a *asked) { a.facts.Actor.Attributes["trained"] = symbolon.TimeValue(start) }, // of unknown age
 	"principal.host.trained3": func(a *asked) {
-		a.facts.Actor.Attributes["trained"] = symbolon.Time(start).From("hr", start.Add(time.Hour))
+		a.facts.Actor.Attributes["trained"] = symbolon.TimeValue(start).From("hr", start.Add(time.Hour))
 	}, // read in the future
 }
 

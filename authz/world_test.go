@@ -97,9 +97,9 @@ func newTenant(t testing.TB, tenant string, store storage.Store) *world {
 // facts are mia's, signed in, serving cust-42 in a call and having proved by
 // the methods given; what changes them may be nil.
 func (w *world) facts(change func(*symbolon.Facts), methods ...symbolon.Method) symbolon.Facts {
-	mia, err := w.actors.Get(w.t.Context(), "mia")
+	mia, err := w.actors.Actor(w.t.Context(), "mia")
 	require.NoError(w.t, err)
-	customer, err := w.customers.Get(w.t.Context(), "cust-42")
+	customer, err := w.customers.Subject(w.t.Context(), "cust-42")
 	require.NoError(w.t, err)
 	f := symbolon.Facts{
 		Actor: mia, ActorProof: symbolon.Verification{}.With(symbolon.Proof{Method: symbolon.MethodPassword, At: w.now}),
@@ -196,7 +196,7 @@ func (w *world) guard(actorSet, subjectSet string, opts *authz.Options) *authz.G
 var line = authz.Resource{Type: "Line", ID: "+15550100", Account: "acct-42"}
 
 func simChange(iccid string) authz.Request {
-	return authz.Request{Action: "sim.change", Resource: line, Params: authz.Params{"iccid": symbolon.String(iccid)}}
+	return authz.Request{Action: "sim.change", Resource: line, Params: authz.Params{"iccid": symbolon.StringValue(iccid)}}
 }
 
 // log returns the audit, oldest first.

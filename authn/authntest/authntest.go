@@ -59,7 +59,7 @@ func principal(r *symbolon.Realm, w Who) (symbolon.Principal, error) {
 	}
 	now := parts.Now().Truncate(time.Second)
 	at := now.Add(-w.Age)
-	session, err := table.NewID(parts.Rand, "test-")
+	id, err := table.NewID(parts.Rand, "test-")
 	if err != nil {
 		return symbolon.Principal{}, err
 	}
@@ -67,14 +67,14 @@ func principal(r *symbolon.Realm, w Who) (symbolon.Principal, error) {
 		Actor:      actor,
 		ActorProof: proved(orElse(w.ActorMethods, symbolon.MethodPassword), at, "", ""),
 		Limits:     symbolon.Limits{NotAfter: now.Add(Life)},
-		Stamps:     seal.Stamps{Actor: string(actor.ID), Session: "s/" + session},
+		Stamps:     seal.Stamps{Actor: string(actor.ID), Session: "s/" + id},
 	}
 	shard, names := stamp.Actor(f.Stamps)
 	_, err = space.Update(ctx, shard, names, func(tx *table.Tx) error {
 		if f.Stamps.ActorEpoch, err = epoch(tx, names[0]); err != nil {
 			return err
 		}
-		return table.Put(tx, names[1], struct{}{}, now.Add(Life))
+		return table.Put(tx, names[1], session{at, now, now.Add(Life), int64(Life / time.Second)}, now.Add(Life))
 	})
 	if err != nil || w.Subject == "" {
 		return seals(r, f, err)
@@ -84,15 +84,15 @@ func principal(r *symbolon.Realm, w Who) (symbolon.Principal, error) {
 		return symbolon.Principal{}, err
 	}
 	shard = table.ShardOf("subject", string(subject.ID))
-	id, err := table.NewID(parts.Rand, "i"+shard.String())
+	call, err := table.NewID(parts.Rand, "i"+shard.String())
 	if err != nil {
 		return symbolon.Principal{}, err
 	}
 	f.Claimed = &subject
-	f.Interaction = symbolon.Interaction{ID: symbolon.InteractionID(id), Channel: cmp.Or(w.Channel, "phone"), Opened: at}
-	f.Stamps.Subject, f.Stamps.Interaction, f.Stamps.Leg = string(subject.ID), id, 1
+	f.Interaction = symbolon.Interaction{ID: symbolon.InteractionID(call), Channel: cmp.Or(w.Channel, "phone"), Opened: at}
+	f.Stamps.Subject, f.Stamps.Interaction, f.Stamps.Leg = string(subject.ID), call, 1
 	if w.SubjectMethods != nil {
-		f.Proved, f.Stamps.Verification = true, session
+		f.Proved, f.Stamps.Verification = true, id
 		f.SubjectProof = proved(w.SubjectMethods, at, f.Interaction.ID, w.For)
 	}
 	_, names = stamp.Subject(f.Stamps)
@@ -100,10 +100,25 @@ func principal(r *symbolon.Realm, w Who) (symbolon.Principal, error) {
 		if f.Stamps.SubjectEpoch, err = epoch(tx, names[0]); err != nil {
 			return err
 		}
-		return table.Put(tx, names[1], stamp.Interaction{Subject: string(subject.ID), Holder: string(actor.ID), Leg: 1,
-			Lease: now.Add(Life), End: now.Add(Life), Verification: f.Stamps.Verification}, time.Time{})
+		return table.Put(tx, names[1], interaction{stamp.Interaction{Subject: string(subject.ID), Holder: string(actor.ID), Leg: 1,
+			Lease: now.Add(Life), End: now.Add(Life), Verification: f.Stamps.Verification}, "authntest", f.Interaction.Channel, at}, time.Time{})
 	})
 	return seals(r, f, err)
+}
+
+// session and interaction are what authn reads of its records.
+type session struct {
+	Opened time.Time `json:"opened"`
+	Seen   time.Time `json:"seen"`
+	End    time.Time `json:"end"`
+	Idle   int64     `json:"idle"`
+}
+
+type interaction struct {
+	stamp.Interaction
+	Service string    `json:"service"`
+	Channel string    `json:"channel"`
+	Opened  time.Time `json:"opened"`
 }
 
 func seals(r *symbolon.Realm, f symbolon.Facts, err error) (symbolon.Principal, error) {

@@ -39,7 +39,7 @@ type serviceKeys struct{ actors *authn.Actors }
 // VerifyRequest implements [httpauth.Verifier].
 func (s serviceKeys) VerifyRequest(r *http.Request) (symbolon.Principal, error) {
 	key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return s.actors.SignInKey(r.Context(), authn.ParseKey(key))
+	return s.actors.SignInKey(r.Context(), authn.KeyFromString(key))
 }
 
 // callHeader names the call in which an employee asks for a customer who has

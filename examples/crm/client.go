@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -117,27 +118,26 @@ func (c client) stayOnTheLine(ctx context.Context, key, call string, every time.
 // ring is an exchange with one call, for whoever tries the server by hand.
 func ring(ctx context.Context, out io.Writer, base, keyFile, who string) error {
 	agent, customer, ok := strings.Cut(who, ":")
-	if !ok {
+	if !ok || agent == "" || customer == "" {
 		return fmt.Errorf("-ring %q: want EMPLOYEE:CUSTOMER, such as mia:cust-42", who)
 	}
 	k, err := readKeys(keyFile)
 	if err != nil {
-		return fmt.Errorf("start the server first: %w", err)
+		return fmt.Errorf("-ring: start the server first: %w", err)
 	}
 	c := client{base}
 	a, err := c.send(ctx, opening(k.Telephony, fmt.Sprintf("call-%d", time.Now().UnixNano()), agent, customer))
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return fmt.Errorf("-ring: start the server first: %w", err)
+	case a.status == http.StatusUnauthorized:
+		return fmt.Errorf("-ring: the server at %s does not know the key in %s: start both with the same -store and -db", base, keyFile)
+	case a.status != http.StatusCreated:
+		return fmt.Errorf("-ring %s: %s", who, cmp.Or(a.text("error_description"), a.String()))
 	}
 	call := a.text("interaction")
-	if call == "" {
-		return fmt.Errorf("the call was refused: %v", a)
-	}
 	fmt.Fprintf(out, "Somebody who says to be %s is through to %s. Interrupt to hang up.\n%s: %s\n", customer, agent, callHeader, call)
 	err = c.stayOnTheLine(ctx, k.Telephony, call, 10*time.Second)
 	_, hangUp := c.send(context.WithoutCancel(ctx), ending(k.Telephony, call))
-	if err == nil {
-		err = hangUp
-	}
-	return err
+	return cmp.Or(err, hangUp)
 }

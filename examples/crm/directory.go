@@ -66,13 +66,13 @@ func readEmployees(fsys fs.FS) (*employees, error) {
 	return d, nil
 }
 
-// Find implements [symbolon.ActorDirectory].
-func (d *employees) Find(_ context.Context, login string) (symbolon.Actor, error) {
+// ActorByLogin implements [symbolon.ActorDirectory].
+func (d *employees) ActorByLogin(_ context.Context, login string) (symbolon.Actor, error) {
 	return found(d.byLogin, login)
 }
 
-// Get implements [symbolon.ActorDirectory].
-func (d *employees) Get(_ context.Context, id symbolon.ActorID) (symbolon.Actor, error) {
+// Actor implements [symbolon.ActorDirectory].
+func (d *employees) Actor(_ context.Context, id symbolon.ActorID) (symbolon.Actor, error) {
 	return found(d.byID, id)
 }
 
@@ -96,9 +96,9 @@ type line struct {
 	Barred bool   `json:"barred,omitempty"` // while a fraud report is open
 }
 
-// Get implements [symbolon.SubjectDirectory]. Of all that the host knows about a
+// Subject implements [symbolon.SubjectDirectory]. Of all that the host knows about a
 // customer, Symbolon is told what decisions need, and no contact data.
-func (b *book) Get(_ context.Context, id symbolon.SubjectID) (symbolon.Subject, error) {
+func (b *book) Subject(_ context.Context, id symbolon.SubjectID) (symbolon.Subject, error) {
 	c, err := found(b.customers, id)
 	if err != nil {
 		return symbolon.Subject{}, err

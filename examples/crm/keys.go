@@ -22,36 +22,37 @@ import (
 type keys struct {
 	Secret    []byte `json:"secret"`                  // the realm's root secret
 	Token     []byte `json:"token_key"`               // the seed of the Ed25519 key
+	Backup    []byte `json:"backup_key"`              // of the files that -backup writes
 	Telephony string `json:"telephony_key,omitempty"` // the exchange's own; missing until the first start is complete
 }
 
-// keysBeside returns where the keys of a database lie.
-func keysBeside(db string) string { return db + ".keys" }
+// findKeys reads the keys, or draws them if there are none yet, which found tells.
+func findKeys(path string) (k keys, found bool, err error) {
+	k, err = readKeys(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return k, true, err
+	}
+	return keys{Secret: draw(32), Token: draw(ed25519.SeedSize), Backup: draw(32)}, false, nil
+}
 
-// openKeys reads the keys of a database, or draws them if neither exists. A
-// database without its keys is refused: with new ones, its locks and sessions
-// could not be read.
-func openKeys(db string) (keys, error) {
-	_, err := os.Stat(db)
-	fresh := errors.Is(err, fs.ErrNotExist)
-	if err != nil && !fresh {
-		return keys{}, err
-	}
-	path := keysBeside(db)
-	k, err := readKeys(path)
+func draw(n int) []byte {
+	key := make([]byte, n)
+	_, _ = rand.Read(key) // never fails
+	return key
+}
+
+// settle holds the keys against a database that was used before, or was not, and
+// keeps them. A used one without its keys is refused: with new ones, its locks
+// and sessions could not be read.
+func (k *keys) settle(path string, found, used bool) error {
 	switch {
-	case err == nil && fresh:
-		k.Telephony = "" // it was a key to another database
-		return k, nil
-	case errors.Is(err, fs.ErrNotExist) && fresh:
-		k = keys{Secret: make([]byte, 32), Token: make([]byte, ed25519.SeedSize)}
-		_, _ = rand.Read(k.Secret) // never fails
-		_, _ = rand.Read(k.Token)
-		return k, k.write(path)
-	case errors.Is(err, fs.ErrNotExist):
-		return keys{}, fmt.Errorf("%s is missing: restore it, or delete %s to begin anew", path, db)
+	case used && found:
+		return nil
+	case used:
+		return fmt.Errorf("%s is missing: restore it, or begin anew with another database", path)
 	}
-	return k, err
+	k.Telephony = "" // it was a key to another database
+	return k.write(path)
 }
 
 func readKeys(path string) (keys, error) {

@@ -22,7 +22,7 @@ func theEmployee(r *http.Request) (httpauth.Asked, error) {
 	}
 	return httpauth.Asked{
 		Resource: authz.Resource{Type: "Employee", ID: r.PathValue("id")},
-		Params:   authz.Params{"reason": symbolon.String(in.Reason)},
+		Params:   authz.Params{"reason": symbolon.StringValue(in.Reason)},
 	}, err
 }
 
@@ -38,7 +38,7 @@ func theCustomersLock(r *http.Request) (httpauth.Asked, error) {
 	}
 	return httpauth.Asked{
 		Resource: authz.Resource{Type: "Customer", ID: r.PathValue("id")},
-		Params:   authz.Params{"method": symbolon.String(string(in.Method)), "reason": symbolon.String(in.Reason)},
+		Params:   authz.Params{"method": symbolon.StringValue(string(in.Method)), "reason": symbolon.StringValue(in.Reason)},
 	}, err
 }
 

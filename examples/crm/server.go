@@ -2,33 +2,31 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
-
-	_ "modernc.org/sqlite" // SQLite in Go: no C compiler
 
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/audit"
 	"github.com/symbolon-auth/symbolon/authn"
 	"github.com/symbolon-auth/symbolon/authz"
 	"github.com/symbolon-auth/symbolon/authz/httpauth"
-	"github.com/symbolon-auth/symbolon/storage/sqlstore"
+	"github.com/symbolon-auth/symbolon/storage"
 	"github.com/symbolon-auth/symbolon/token"
 )
 
+// tenant names this installation's data in a store that others use too.
+const tenant = "demo"
+
 // config is what a server needs, and what it may be told.
 type config struct {
-	DB      string        // path of the SQLite file
-	Console io.Writer     // where codes and demo passwords are printed
+	Place   place         // where the data lies
+	Console io.Writer     // where codes are printed
 	Demo    fs.FS         // employees.json and customers.json; the embedded ones if nil
 	Sender  authn.Sender  // in place of the console
 	Lease   time.Duration // how long a call lives without a sign of life; the library's default if zero
@@ -36,8 +34,8 @@ type config struct {
 
 // server is the engines, and the host's own data.
 type server struct {
-	db    *sql.DB
-	store *sqlstore.Store
+	store storage.Store
+	letGo func() error // of the store
 
 	actors   *authn.Actors
 	subjects *authn.Subjects
@@ -70,47 +68,38 @@ func open(ctx context.Context, c config) (_ *server, err error) {
 	if c.Sender == nil {
 		c.Sender = textMessages{book, log.New(c.Console, "", 0)}
 	}
-	keys, err := openKeys(c.DB)
-	if err != nil {
-		return nil, err
-	}
-
 	s := &server{people: people, book: book, changes: newChanges()}
-	if s.db, err = openDB(c.DB); err != nil {
+	if s.store, s.letGo, err = c.Place.open(ctx); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.close())
+			err = errors.Join(err, s.letGo())
 		}
 	}()
-	if s.store, err = sqlstore.New(ctx, s.db, sqlstore.SQLite, nil); err != nil {
+	keys, found, err := findKeys(c.Place.keys())
+	if err != nil {
 		return nil, err
 	}
-	if err = s.makeEngines(c, people, keys); err != nil {
+	if err = s.makeEngines(c, keys); err != nil {
+		return nil, err
+	}
+	past, err := s.log.List(ctx, audit.Query{Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if err = keys.settle(c.Place.keys(), found, len(past.Records) > 0); err != nil {
 		return nil, err
 	}
 	if keys.Telephony == "" {
-		err = s.provision(ctx, c, people, keys)
+		err = s.provision(ctx, c, keys)
 	}
 	return s, err
 }
 
-// openDB opens the file, which only its owner can read.
-func openDB(file string) (*sql.DB, error) {
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.Close(); err != nil {
-		return nil, err
-	}
-	return sql.Open("sqlite", file)
-}
-
 // makeEngines names tenant, store, secret and directories once, in a Realm, and
 // makes of it every engine, in the order in which one needs the other.
-func (s *server) makeEngines(c config, people *employees, k keys) error {
+func (s *server) makeEngines(c config, k keys) error {
 	secret, err := k.secret()
 	if err != nil {
 		return err
@@ -120,7 +109,7 @@ func (s *server) makeEngines(c config, people *employees, k keys) error {
 		return err
 	}
 	realm, err := symbolon.NewRealm(symbolon.RealmConfig{
-		Tenant: "demo", Store: s.store, Secret: secret, Actors: people, Subjects: s.book,
+		Tenant: tenant, Store: s.store, Secret: secret, Actors: s.people, Subjects: s.book,
 	}, &symbolon.RealmOptions{Classes: classes})
 	if err != nil {
 		return err
@@ -150,33 +139,12 @@ func (s *server) makeEngines(c config, people *employees, k keys) error {
 	return err
 }
 
-// provision is the first start: every employee of the demo gets the password
-// that stands in the data, and the exchange a key. The key is written last, so
-// that a first start that broke off is begun again.
-func (s *server) provision(ctx context.Context, c config, people *employees, k keys) error {
-	host := s.actors.AsHost("first start with demo data")
-	for _, e := range people.all {
-		if e.Login == "" {
-			continue
-		}
-		if err := host.SetPassword(ctx, e.ID, e.Password); err != nil {
-			return fmt.Errorf("employees.json: %s: %w", e.ID, err)
-		}
-		fmt.Fprintf(c.Console, "%-8s signs in as %-20s with the password %q (%s)\n", e.ID, e.Login, e.Password, e.Roles)
-	}
-	key, err := host.NewKey(ctx, exchange)
-	if err != nil {
-		return fmt.Errorf("employees.json: %s: %w", exchange, err)
-	}
-	k.Telephony = key.Reveal()
-	fmt.Fprintf(c.Console, "%-8s has its service key in %s\n", exchange, keysBeside(c.DB))
-	return k.write(keysBeside(c.DB))
-}
-
 // routes is the whole API. Each line says who may come in: anybody; the exchange,
 // with its key; an employee, with a token; or whoever the guard lets do one
 // action.
-func (s *server) routes() http.Handler {
+func (s *server) routes() http.Handler { return http.MaxBytesHandler(s.mux(), maxBody) }
+
+func (s *server) mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /sign-in", s.signIn)
 	mux.Handle("POST /sign-out", s.desk.Principal(s.signOut))
@@ -200,7 +168,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusNotFound, object{"error": "not_found"})
 	})
-	return http.MaxBytesHandler(mux, maxBody)
+	return mux
 }
 
 // serve answers until ctx ends, then lets the requests under way finish.
@@ -231,13 +199,4 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 		return nil
 	}
 	return err
-}
-
-// close lets go of the database, the store first.
-func (s *server) close() error {
-	var err error
-	if s.store != nil {
-		err = s.store.Close()
-	}
-	return errors.Join(err, s.db.Close())
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"io"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -17,55 +16,39 @@ import (
 	"github.com/symbolon-auth/symbolon/authn"
 )
 
-// AN-60, AU-01, LK-08, LK-17, SE-07, SE-14, TK-39: the whole story, over HTTP,
-// with a restart in it.
-func TestWalk(t *testing.T) {
-	require.NoError(t, walk(t.Context(), t.Output()))
-}
-
-// A walk that could not fail would show nothing.
-func TestWalkStopsAtTheFirstDeviation(t *testing.T) {
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, object{"who": "eve"}) }))
-	defer web.Close()
-	for _, c := range []struct {
-		because string
-		status  int
-		want    has
-		err     string
-	}{
-		{"another status", 401, nil, "expected 401"},
-		{"a text that is missing", 200, has{`"who":"mia"`}, `expected 200 "who":"mia"`},
-		{"a text that must not be there", 200, has{not("eve")}, "expected 200 no eve"},
-	} {
-		w := &walker{ctx: t.Context(), out: io.Discard, client: client{web.URL}}
-		w.step("a step", c.status, c.want, request{method: "GET", path: "/"})
-		require.ErrorContains(t, w.err, c.err, c.because)
-		require.ErrorContains(t, w.err, `got 200 {"who":"eve"}`, c.because)
-		n := w.n
-		w.step("the next", 200, nil, request{method: "GET", path: "/"})
-		require.Equal(t, n, w.n, "nothing is played after a deviation")
-	}
-}
-
-// desk is a server of its own, with mia signed in.
-func desk(t *testing.T) (client, string) {
+// served is a server of its own, and a client of it.
+func served(t *testing.T, p place, send authn.SenderFunc) (*server, client) {
 	t.Helper()
-	sender := authn.SenderFunc(func(context.Context, authn.Message) error { return nil })
-	s, err := open(t.Context(), config{DB: filepath.Join(t.TempDir(), "crm.db"), Console: io.Discard, Sender: sender})
+	s, err := open(t.Context(), config{Place: p, Console: io.Discard, Sender: send})
 	require.NoError(t, err)
 	web := httptest.NewServer(s.routes())
-	t.Cleanup(func() { web.Close(); require.NoError(t, s.close()) })
-	c := client{web.URL}
-	a, err := c.send(t.Context(), request{"POST", "/sign-in", "", "", object{"login": "mia@care.example", "password": "tea with lemon at four"}})
+	t.Cleanup(func() { web.Close(); require.NoError(t, s.letGo()) })
+	return s, client{web.URL}
+}
+
+func sqlite(t *testing.T) place {
+	t.Helper()
+	return place{engine: "sqlite", file: filepath.Join(t.TempDir(), "crm.db")}
+}
+
+func nowhere(context.Context, authn.Message) error { return nil }
+
+var miaSignsIn = request{"POST", "/sign-in", "", "", object{"login": "mia@care.example", "password": "tea with lemon at four"}}
+
+// ask sends a request and expects a status.
+func ask(t *testing.T, c client, status int, q request) reply {
+	t.Helper()
+	a, err := c.send(t.Context(), q)
 	require.NoError(t, err)
-	require.Equal(t, 200, a.status, a)
-	return c, a.text("token")
+	require.Equal(t, status, a.status, a)
+	return a
 }
 
 // Bad input: a clear answer, the same for what must look alike, and nothing of
 // what was sent in it.
 func TestBadInput(t *testing.T) {
-	c, mia := desk(t)
+	_, c := served(t, sqlite(t), nowhere)
+	mia := ask(t, c, 200, miaSignsIn).text("token")
 	huge := strings.Repeat("x", 10<<20)
 	login := func(name, password string) object { return object{"login": name, "password": password} }
 	for _, row := range []struct {
@@ -90,7 +73,11 @@ func TestBadInput(t *testing.T) {
 		{"a call that is not there", 403, nil, request{"GET", "/customers/cust-42", mia, "i00garbage", nil}},
 		{"a customer, and no call", 403, nil, request{"GET", "/customers/cust-42", mia, "", nil}},
 		{"a customer who does not exist", 403, nil, request{"GET", "/customers/cust-0", mia, "", nil}},
-		{"an iccid that is none", 400, nil, request{"POST", "/lines/+15550100/sim-changes", mia, "", object{"iccid": "1"}}},
+		{"an iccid that is too short", 400, has{"18 to 22 digits"}, request{"POST", "/lines/+15550100/sim-changes", mia, "", object{"iccid": newCard[:17]}}},
+		{"and one that is too long", 400, has{"18 to 22 digits"}, request{"POST", "/lines/+15550100/sim-changes", mia, "", object{"iccid": strings.Repeat("8", 23)}}},
+		{"letters in an iccid", 400, has{"18 to 22 digits"}, request{"POST", "/lines/+15550100/sim-changes", mia, "", object{"iccid": newCard + "x"}}},
+		{"digits that are not of ASCII", 400, has{"18 to 22 digits"}, request{"POST", "/lines/+15550100/sim-changes", mia, "", object{"iccid": strings.Repeat("٨", 9)}}},
+		{"an unlock without a reason", 400, has{"reason"}, request{"POST", "/customers/cust-42/unlock", mia, "", object{"method": "sms"}}},
 		{"a change that nobody decided", 404, nil, request{"POST", "/sim-changes/d-0/confirm", mia, "", object{"iccid": newCard}}},
 		{"an operation that is no action", 400, has{"operation"}, request{"POST", "/interactions/i00/challenges", mia, "", object{"method": "sms", "operation": "x"}}},
 	} {
@@ -110,31 +97,38 @@ func TestLoopbackOnly(t *testing.T) {
 	} {
 		require.Equal(t, ok, loopback(addr) == nil, addr)
 	}
-	require.ErrorContains(t, run(t.Context(), []string{"-addr", "0.0.0.0:8080"}), "loopback")
+	require.ErrorContains(t, run(t.Context(), io.Discard, []string{"-addr", "0.0.0.0:8080"}), "loopback")
 }
 
 // A key that others can read is no secret, and a database without its keys
 // cannot be understood.
 func TestKeysBesideTheDatabase(t *testing.T) {
-	db := filepath.Join(t.TempDir(), "crm.db")
-	first, err := openKeys(db)
+	path := filepath.Join(t.TempDir(), "crm.db.keys")
+	drawn, found, err := findKeys(path)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(db, nil, 0o600))
-	second, err := openKeys(db)
+	require.False(t, found)
+	require.ErrorContains(t, drawn.settle(path, false, true), "is missing", "somebody used the database with other keys")
+	require.NoFileExists(t, path)
+	require.NoError(t, drawn.settle(path, false, false))
+
+	drawn.Telephony = "a key"
+	require.NoError(t, drawn.write(path))
+	again, found, err := findKeys(path)
 	require.NoError(t, err)
-	require.Equal(t, first, second, "a restart finds the keys of before")
+	require.True(t, found)
+	require.NoError(t, again.settle(path, true, true))
+	require.Equal(t, drawn, again, "a restart finds the keys of before")
+	require.NoError(t, again.settle(path, true, false))
+	require.Empty(t, again.Telephony, "the exchange had its key from another database")
 
 	if runtime.GOOS != "windows" {
-		info, err := os.Stat(keysBeside(db))
+		info, err := os.Stat(path)
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-		require.NoError(t, os.Chmod(keysBeside(db), 0o644))
-		_, err = openKeys(db)
+		require.NoError(t, os.Chmod(path, 0o644))
+		_, _, err = findKeys(path)
 		require.ErrorContains(t, err, "can be read by others")
 	}
-	require.NoError(t, os.Remove(keysBeside(db)))
-	_, err = openKeys(db)
-	require.ErrorContains(t, err, "is missing")
 }
 
 // A misspelt "roles" would silently mean none.

@@ -22,7 +22,7 @@ type simChange struct{ ICCID string }
 
 var iccid = regexp.MustCompile(`^[0-9]{18,22}$`)
 
-func (c simChange) params() authz.Params { return authz.Params{"iccid": symbolon.String(c.ICCID)} }
+func (c simChange) params() authz.Params { return authz.Params{"iccid": symbolon.StringValue(c.ICCID)} }
 
 // theLine says what POST /lines/{number}/sim-changes is about. The new card is a
 // parameter: the Grant is for this card and no other.
@@ -36,7 +36,7 @@ func (s *server) theLine(r *http.Request) (httpauth.Asked, error) {
 	return httpauth.Asked{
 		Resource: authz.Resource{
 			Type: "Line", ID: number, Account: s.book.account(number),
-			Attributes: symbolon.Attributes{"barred": symbolon.Bool(l.Barred)},
+			Attributes: symbolon.Attributes{"barred": symbolon.BoolValue(l.Barred)},
 		},
 		Params:      in.params(),
 		Interaction: callOf(r),

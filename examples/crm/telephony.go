@@ -30,7 +30,7 @@ func (s *server) openCall(w http.ResponseWriter, r *http.Request, by symbolon.Pr
 		refuse(w, r, err)
 		return
 	}
-	call, err := s.subjects.Open(r.Context(), by, authn.Call{ID: in.ID, Channel: in.Channel, Agent: in.Agent, Subject: in.Subject})
+	call, err := s.subjects.Open(r.Context(), by, authn.Call{ID: in.ID, Channel: in.Channel, Actor: in.Agent, Subject: in.Subject})
 	if err != nil {
 		refuse(w, r, err)
 		return
@@ -42,10 +42,10 @@ func (s *server) openCall(w http.ResponseWriter, r *http.Request, by symbolon.Pr
 // it; an employee learns only that they may not.
 func (s *server) bothKnown(ctx context.Context, agent symbolon.ActorID, subject symbolon.SubjectID) error {
 	var unknown []error
-	if _, err := s.people.Get(ctx, agent); errors.Is(err, symbolon.ErrNotFound) {
+	if _, err := s.people.Actor(ctx, agent); errors.Is(err, symbolon.ErrNotFound) {
 		unknown = append(unknown, fmt.Errorf("%w: no employee is called %q", symbolon.ErrInvalid, agent))
 	}
-	if _, err := s.book.Get(ctx, subject); errors.Is(err, symbolon.ErrNotFound) {
+	if _, err := s.book.Subject(ctx, subject); errors.Is(err, symbolon.ErrNotFound) {
 		unknown = append(unknown, fmt.Errorf("%w: no customer is called %q", symbolon.ErrInvalid, subject))
 	}
 	return errors.Join(unknown...)

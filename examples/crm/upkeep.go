@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/symbolon-auth/symbolon/storage"
 )
 
 // upkeep is what runs beside the requests until ctx ends. Nothing is less safe
@@ -35,7 +37,11 @@ func every(ctx context.Context, d time.Duration, do func(context.Context) error)
 // sweep removes what has expired, and long enough ago that a clock which is
 // behind does not miss it.
 func (s *server) sweep(ctx context.Context) error {
-	_, err := s.store.Sweep(ctx, time.Now().Add(-time.Hour), 1000)
+	engine, can := s.store.(storage.Sweeper)
+	if !can {
+		return nil // it does so by itself
+	}
+	_, err := engine.Sweep(ctx, time.Now().Add(-time.Hour), 1000)
 	return err
 }
 

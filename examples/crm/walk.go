@@ -5,26 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/symbolon-auth/symbolon/authn"
 )
 
-// walk plays the story against a fresh server in a directory of its own, and
-// returns the first deviation. Like any client it knows only what came back over
-// HTTP, and what the customer's telephone shows.
-func walk(ctx context.Context, out io.Writer) error {
-	dir, err := os.MkdirTemp("", "symbolon-crm-")
+// walk plays the story against a fresh server, with a store of the engine of p
+// that is made for it and removed, and returns the first deviation. Like any
+// client it knows only what came back over HTTP, and what the customer's
+// telephone shows.
+func walk(ctx context.Context, out io.Writer, p place) error {
+	p, remove, err := p.fresh(ctx)
 	if err != nil {
 		return err
 	}
-	w := &walker{ctx: ctx, out: out, db: filepath.Join(dir, "crm.db"), telephone: make(chan authn.Message, 1)}
+	w := &walker{ctx: ctx, out: out, place: p, telephone: make(chan authn.Message, 1)}
 	w.start()
 	w.story()
 	w.stop()
-	return errors.Join(w.err, os.RemoveAll(dir))
+	return errors.Join(w.err, remove())
 }
 
 // The story's people are those of the demo data.

@@ -25,7 +25,7 @@ type walker struct {
 	err error
 	n   int
 
-	db        string
+	place     place
 	client    client
 	key       string // of the exchange
 	telephone chan authn.Message
@@ -105,25 +105,25 @@ func (w *walker) start() {
 	if w.err != nil {
 		return
 	}
-	s, err := open(w.ctx, config{DB: w.db, Console: io.Discard, Sender: authn.SenderFunc(w.deliver), Lease: lease})
+	s, err := open(w.ctx, config{Place: w.place, Console: io.Discard, Sender: authn.SenderFunc(w.deliver), Lease: lease})
 	if err != nil {
 		w.err = err
 		return
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		w.err = errors.Join(err, s.close())
+		w.err = errors.Join(err, s.letGo())
 		return
 	}
-	k, err := readKeys(keysBeside(w.db)) // the exchange was given its key
+	k, err := readKeys(w.place.keys()) // the exchange was given its key
 	ctx, cancel := context.WithCancel(w.ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- s.serve(ctx, l) }()
 	w.err, w.key, w.client = err, k.Telephony, client{"http://" + l.Addr().String()}
-	w.tell("a server starts", w.client.base)
+	w.tell("a server starts", w.client.base+", data: "+w.place.String())
 	w.stop = sync.OnceFunc(func() {
 		cancel()
-		w.err = errors.Join(w.err, <-ended, s.close())
+		w.err = errors.Join(w.err, <-ended, s.letGo())
 		w.tell("the server stops", "")
 	})
 }

@@ -37,6 +37,7 @@ type Box struct {
 	aead  cipher.AEAD
 	rand  io.Reader
 	send  func(context.Context, []byte) error
+	fail  func(error)
 	slots chan struct{}
 }
 
@@ -45,8 +46,12 @@ type row struct {
 	Tries  int    `json:"tries,omitempty"`
 }
 
-// New returns a Box that seals with a key of 32 bytes and delivers with send.
-func New(space *table.Space, key []byte, rand io.Reader, send func(context.Context, []byte) error) (*Box, error) {
+// New returns a Box that seals with a key of 32 bytes and delivers with send. It
+// tells fail, unless that is nil, what could not be delivered.
+func New(space *table.Space, key []byte, rand io.Reader, send func(context.Context, []byte) error, fail func(error)) (*Box, error) {
+	if fail == nil {
+		fail = func(error) {}
+	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err
@@ -55,7 +60,7 @@ func New(space *table.Space, key []byte, rand io.Reader, send func(context.Conte
 	if err != nil {
 		return nil, err
 	}
-	return &Box{space, aead, rand, send, make(chan struct{}, parallel)}, nil
+	return &Box{space, aead, rand, send, fail, make(chan struct{}, parallel)}, nil
 }
 
 // Item is one payload on its way.
@@ -98,7 +103,7 @@ func (b *Box) Start(ctx context.Context, sh table.Shard, i Item) {
 	}
 	go func() {
 		defer func() { <-b.slots }()
-		_ = b.deliver(context.WithoutCancel(ctx), sh, i.id, i.name, i.row)
+		b.tell(b.deliver(context.WithoutCancel(ctx), sh, i.id, i.name, i.row))
 	}()
 }
 
@@ -109,14 +114,19 @@ func (b *Box) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		for sh := range table.Shard(table.Shards) {
-			// A store that is down now may be up at the next tick.
-			_ = b.Sweep(ctx, sh)
+			b.tell(b.Sweep(ctx, sh)) // a store that is down now may be up at the next tick
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+	}
+}
+
+func (b *Box) tell(err error) {
+	if err != nil {
+		b.fail(err)
 	}
 }
 
@@ -143,7 +153,13 @@ func (b *Box) Sweep(ctx context.Context, sh table.Shard) error {
 			}
 			r.Tries++
 			again := rowName(b.space.Now().Add(claim+backoff(r.Tries)), id)
-			b.slots <- struct{}{} // each delivery ends, so this does
+			select {
+			case b.slots <- struct{}{}:
+			case <-ctx.Done():
+				errs.add(context.Cause(ctx))
+				wg.Wait()
+				return errs.join()
+			}
 			if b.claim(ctx, sh, found.Name, again, r) != nil {
 				<-b.slots // somebody else has it
 				continue

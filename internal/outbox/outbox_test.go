@@ -38,7 +38,7 @@ func (p *telephone) send(_ context.Context, payload []byte) error {
 func open(t *testing.T, store storage.Store, p *telephone) (*outbox.Box, *table.Space) {
 	t.Helper()
 	s := table.New(store, "acme", time.Now, rand.Reader)
-	b, err := outbox.New(s, []byte("0123456789abcdef0123456789abcdef"), rand.Reader, p.send)
+	b, err := outbox.New(s, []byte("0123456789abcdef0123456789abcdef"), rand.Reader, p.send, nil)
 	require.NoError(t, err)
 	return b, s
 }
@@ -131,7 +131,7 @@ func TestAGatewayThatHangs(t *testing.T) {
 				return ctx.Err()
 			}
 			return p.send(ctx, payload)
-		})
+		}, nil)
 		require.NoError(t, err)
 		for range 3 {
 			post(t, b, s, "hang")

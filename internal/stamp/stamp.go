@@ -7,6 +7,7 @@
 package stamp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,7 +110,11 @@ func Check(ctx context.Context, s *table.Space, st seal.Stamps) error {
 	if err == nil {
 		err = ActorLive(v, st)
 	}
-	return errors.Join(err, <-subject)
+	other := <-subject
+	if errors.Is(other, ErrDead) { // one half that is dead is enough to know
+		return other
+	}
+	return cmp.Or(err, other)
 }
 
 // ActorLive decides on the records that [Actor] names.

@@ -197,7 +197,9 @@ func (s *Space) update(ctx context.Context, from *View, f func(*Tx) error) (*Vie
 			return tx.after(), nil
 		case errors.Is(err, storage.ErrConflict):
 			sent = nil // it is certain that nothing was applied
-		case errors.Is(err, storage.ErrInvalid) || ctx.Err() != nil:
+		case errors.Is(err, storage.ErrInvalid): // a fault of ours; asking again will not help
+			return nil, err
+		case ctx.Err() != nil:
 			return nil, unavailable(err)
 		default:
 			if lost++; lost > maxLost {
@@ -248,7 +250,12 @@ func (s *Space) enter(ctx context.Context, v *View) (leave func(), err error) {
 	}
 }
 
-func unavailable(err error) error { return fmt.Errorf("%w: %w", storage.ErrUnavailable, err) }
+func unavailable(err error) error {
+	if errors.Is(err, storage.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", storage.ErrUnavailable, err)
+}
 
 // kind returns the first component of a name: enough to find the fault, and no
 // id in an error.
