@@ -2,8 +2,12 @@
 //
 // Make one [Hasher] for the whole process with [NewHasher]: it bounds how many passwords are hashed at a time, because
 // each takes 19 MiB. Take a [Slot] with [Hasher.Acquire], then [Slot.Hash] a new password or [Slot.Verify] one that was
-// typed. Whoever has nothing to verify against, because the login is unknown or locked, calls [Slot.Dummy] and takes as
-// long. [Policy.Check] says what is wrong with a new password in words that a person can follow.
+// typed. Whoever has nothing to verify against, because the login is unknown, calls [Slot.Dummy] and takes as long. A
+// [Pepper] keeps the hashes under a key of each account; [Hasher.For] then says whose they are.
+//
+// A [Policy] is data. [Policy.Check] says what is wrong with a new password in words that a person can follow,
+// [Policy.Change] computes the [Record] that would follow from a change, and [Policy.Status] says what a right password
+// means today. [NIST] and its like are ready policies, and [Combine] makes one of several.
 //
 // A password counts byte for byte after Unicode normalization (NFC), whole. What cannot be taken whole is refused by
 // [Usable]. This package does not count guesses; package lockout does.
