@@ -184,7 +184,8 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 			}
 			tx.Delete(name) // a code works once
 			at := tx.Now().Truncate(time.Second)
-			v := i.verification(f.Interaction.ID, at.Add(-cust.proof)).With(symbolon.Proof{Method: m, At: at, Interaction: f.Interaction.ID, For: ch.For})
+			i.drop(at.Add(-cust.proof))
+			v := i.verification(f.Interaction.ID).With(symbolon.Proof{Method: m, At: at, Interaction: f.Interaction.ID, For: ch.For})
 			i.Proofs = nil
 			for _, p := range v.Proofs {
 				i.Proofs = append(i.Proofs, proof{p.Method, p.At, p.For})
@@ -216,7 +217,7 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 
 // prove completes the facts of a claim with what an interaction's record holds.
 func prove(f *symbolon.Facts, i interaction, c custody) {
-	f.SubjectProof = i.verification(f.Interaction.ID, time.Time{})
+	f.SubjectProof = i.verification(f.Interaction.ID)
 	f.Proved = true
 	f.Stamps.Verification = i.Verification
 	f.Limits.NotAfter = earlier(f.Limits.NotAfter, earlier(i.End, f.SubjectProof.Since().Add(c.proof)))

@@ -41,17 +41,18 @@ type proof struct {
 	For    string          `json:"for"`
 }
 
-// verification returns the proofs since a time: one that is too old counts no
-// longer, and must not make a fresh one end with it.
-func (i interaction) verification(id symbolon.InteractionID, since time.Time) symbolon.Verification {
+func (i interaction) verification(id symbolon.InteractionID) symbolon.Verification {
 	var v symbolon.Verification
 	for _, p := range i.Proofs {
-		if !p.At.After(since) {
-			continue
-		}
 		v = v.With(symbolon.Proof{Method: p.Method, At: p.At, Interaction: id, For: p.For})
 	}
 	return v
+}
+
+// drop forgets the proofs until a time: one that is too old counts no longer, and
+// must not make a fresh one end with it.
+func (i *interaction) drop(until time.Time) {
+	i.Proofs = slices.DeleteFunc(slices.Clone(i.Proofs), func(p proof) bool { return !p.At.After(until) })
 }
 
 // callRecord marks a call id as used. It outlives the interaction.
@@ -294,50 +295,86 @@ func (s *Subjects) byService(ctx context.Context, by symbolon.Principal, id symb
 // customer is claimed, nothing is proved. Only the employee to whom telephony
 // routed it can join. A former claim is dropped.
 func (s *Subjects) Join(ctx context.Context, p symbolon.Principal, id symbolon.InteractionID) (symbolon.Principal, error) {
-	f, err := symbolon.Unseal(seal.Ours(), s.realm, p)
+	f, _, err := s.join(ctx, p, id)
 	if err != nil {
 		return symbolon.Principal{}, failed(err)
 	}
+	return symbolon.Seal(seal.Ours(), s.realm, f)
+}
+
+// Resume is Join for an interaction in which the customer has proved who they
+// are: it returns the Principal of both, with the proofs as they were given, no
+// younger and no stronger. Tokens that carry a customer are short; with this the
+// employee gets the next one while the call lasts, and asks the customer nothing
+// twice. The error is a refusal if nothing was proved yet that still counts.
+func (s *Subjects) Resume(ctx context.Context, p symbolon.Principal, id symbolon.InteractionID) (symbolon.Principal, error) {
+	f, i, err := s.join(ctx, p, id)
+	if err != nil {
+		return symbolon.Principal{}, failed(err)
+	}
+	cust, err := s.custody(ctx, f.Actor, *f.Claimed)
+	if err != nil {
+		return symbolon.Principal{}, failed(err)
+	}
+	i.drop(s.parts.Now().Add(-cust.proof))
+	if len(i.Proofs) == 0 {
+		return symbolon.Principal{}, refuse(ReasonWrong)
+	}
+	prove(&f, i, cust)
+	if err := stamp.Check(ctx, s.space, f.Stamps); err != nil { // the verification, too
+		return symbolon.Principal{}, failed(err)
+	}
+	return symbolon.Seal(seal.Ours(), s.realm, f)
+}
+
+// join returns the facts of an employee who serves an interaction, with nothing
+// proved, and the interaction's record.
+func (s *Subjects) join(ctx context.Context, p symbolon.Principal, id symbolon.InteractionID) (symbolon.Facts, interaction, error) {
+	none := func(err error) (symbolon.Facts, interaction, error) { return symbolon.Facts{}, interaction{}, err }
+	f, err := symbolon.Unseal(seal.Ours(), s.realm, p)
+	if err != nil {
+		return none(err)
+	}
 	shard, ok := shardOfInteraction(id)
 	if !ok {
-		return symbolon.Principal{}, refuse(ReasonUnknown)
+		return none(refuse(ReasonUnknown))
 	}
 	name := stamp.InteractionName(string(id))
 	v, err := s.space.Read(ctx, shard, name)
 	if err != nil {
-		return symbolon.Principal{}, failed(err)
+		return none(err)
 	}
 	i, ok, err := table.Get[interaction](v, name)
 	if err != nil {
-		return symbolon.Principal{}, failed(err)
+		return none(err)
 	}
 	if !ok {
-		return symbolon.Principal{}, refuse(ReasonUnknown)
+		return none(refuse(ReasonUnknown))
 	}
 	if i.Holder != string(f.Actor.ID) {
-		return symbolon.Principal{}, s.recordRefusal(ctx, p, symbolon.SubjectID(i.Subject), id)
+		return none(s.recordRefusal(ctx, p, symbolon.SubjectID(i.Subject), id))
 	}
 	subject, err := s.parts.Subject(ctx, symbolon.SubjectID(i.Subject))
 	if err != nil {
-		return symbolon.Principal{}, failed(err)
+		return none(err)
 	}
 	party := stamp.SubjectName(i.Subject)
 	if v, err = s.space.Read(ctx, shard, party); err != nil {
-		return symbolon.Principal{}, failed(err)
+		return none(err)
 	}
 	epoch, _, err := table.Get[stamp.Party](v, party)
 	if err != nil {
-		return symbolon.Principal{}, failed(err)
+		return none(err)
 	}
 	f.Claimed, f.Proved, f.SubjectProof = &subject, false, symbolon.Verification{}
 	f.Interaction = symbolon.Interaction{ID: id, Channel: i.Channel, Opened: i.Opened}
 	f.Stamps.Subject, f.Stamps.SubjectEpoch = i.Subject, epoch.Epoch
 	f.Stamps.Interaction, f.Stamps.Leg, f.Stamps.Verification = string(id), i.Leg, ""
 	if err := stamp.Check(ctx, s.space, f.Stamps); err != nil { // both halves, the session too
-		return symbolon.Principal{}, failed(err)
+		return none(err)
 	}
 	f.Limits.NotAfter = earlier(f.Limits.NotAfter, i.End)
-	return symbolon.Seal(seal.Ours(), s.realm, f)
+	return f, i, nil
 }
 
 // recordRefusal writes down who reached for a call that is not theirs (AU-02).

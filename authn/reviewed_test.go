@@ -135,6 +135,39 @@ func TestAnOldProofDoesNotSpoilAFreshOne(t *testing.T) {
 	})
 }
 
+// TK-41, TK-56: the next token of the same call rests on the same proof, no younger, and only for who took it.
+func TestResume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, memory.New())
+		call, claim := d.claim("call-1")
+		_, err := d.subjects.Resume(t.Context(), d.mia, call)
+		refused(t, err, authn.ReasonWrong, "nothing was proved yet")
+		ask := d.ask(claim)
+		both, err := d.subjects.Confirm(t.Context(), claim, ask.ID, d.inbox.last(t).Code.Reveal())
+		require.NoError(t, err)
+		hold := func(d *desk, minutes int) {
+			for range 3 * minutes {
+				time.Sleep(20 * time.Second)
+				require.NoError(t, d.subjects.Renew(t.Context(), d.pbx, call))
+				require.NoError(t, d.actors.Touch(t.Context(), d.mia))
+			}
+		}
+		hold(d, 10)
+		again, err := d.subjects.Resume(t.Context(), d.mia, call)
+		require.NoError(t, err)
+		require.Equal(t, both.SubjectVerification(), again.SubjectVerification())
+		require.Equal(t, both.NotAfter(), again.NotAfter(), "as long as the first, and no longer")
+		_, err = d.subjects.Resume(t.Context(), d.signIn("tom", right+" of tom"), call)
+		refused(t, err, authn.ReasonNotYours, "another employee")
+		hold(d, 50)
+		_, err = d.subjects.Resume(t.Context(), d.mia, call)
+		refused(t, err, authn.ReasonWrong, "an hour after the proof")
+		require.NoError(t, d.subjects.End(t.Context(), d.pbx, call))
+		_, err = d.subjects.Resume(t.Context(), d.mia, call)
+		refused(t, err, authn.ReasonOver, "the call is over")
+	})
+}
+
 // S13: how long the gateway takes does not show.
 func TestChallengeDoesNotWaitForTheGateway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

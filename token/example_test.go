@@ -44,7 +44,7 @@ func ExamplePublicKey_Until() {
 func ExampleNew() {
 	_, err := token.New(realm(), token.Config{Issuer: "crm"}, nil)
 	fmt.Println(err)
-	// Output: token: invalid input: New needs Config.Audience (1 to 512 printable ASCII characters); Config.Key (see NewKey and KeyFrom)
+	// Output: token: invalid input: New needs Config.Audience (1 to 512 printable ASCII characters); Config.Key (see NewKey and KeyFrom), or Options.Accept to verify only
 }
 
 // How do I keep tokens out of the log? A Raw does that by itself.

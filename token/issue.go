@@ -22,6 +22,9 @@ import (
 // [symbolon.ErrUnavailable] if the store cannot tell whether the Principal is
 // still live.
 func (t *Tokens) Issue(ctx context.Context, p symbolon.Principal) (Raw, error) {
+	if t.config.Key.IsZero() {
+		return Raw{}, fmt.Errorf("token: %w: Config.Key is missing; this Tokens only verifies", symbolon.ErrInvalid)
+	}
 	c, st, err := t.claim(p)
 	if err != nil {
 		return Raw{}, err
@@ -42,6 +45,9 @@ func (t *Tokens) claim(p symbolon.Principal) (claims, seal.Stamps, error) {
 	life := t.lifetime
 	if f.Limits.Token > 0 {
 		life = min(life, f.Limits.Token)
+	}
+	if f.Proved {
+		life = min(life, maxComposite)
 	}
 	expires := now.Add(life)
 	if f.Limits.NotAfter.Before(expires) {

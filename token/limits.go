@@ -15,6 +15,7 @@ const (
 
 	defaultLifetime = 5 * time.Minute  // of a token, both kinds
 	maxLifetime     = time.Hour        // an access token that lives longer is a session
+	maxComposite    = 5 * time.Minute  // of one that carries a customer: whoever holds it can use it (S18)
 	defaultSkew     = 30 * time.Second // between the clocks of issuer and verifier
 	maxSkew         = 5 * time.Minute  // beyond that it is not skew, the clock is wrong (TK-07)
 )

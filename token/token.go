@@ -15,8 +15,8 @@
 // by itself: Verify asks the store whether the session, the interaction and the
 // verification that it rests on are still there.
 //
-// Everything that is wrong with a token gives one answer, [ErrInvalid]. The
-// reason is in the [Refusal], for the audit.
+// Everything that is wrong with a token gives one answer, [ErrRefused]. The
+// reason is in the [Refusal], for the host's log.
 package token
 
 import (
@@ -33,13 +33,13 @@ import (
 type Config struct {
 	Issuer   string // the iss claim, compared exactly; a URL, or a name within the installation
 	Audience string // the aud claim: the service for which the tokens are
-	Key      Key    // signs; it speaks for this issuer and this realm's tenant only
+	Key      Key    // signs; it speaks for this issuer and this realm's tenant only; without one, and with Options.Accept, a Tokens only verifies
 	ClientID string // the client_id claim; empty: the issuer is its own client
 }
 
 // Options is what a Tokens may be told. Nil means the defaults.
 type Options struct {
-	Lifetime time.Duration // of a token, both kinds; 5 minutes by default, an hour at most
+	Lifetime time.Duration // of a token; 5 minutes by default, an hour at most, and 5 minutes for one that carries a customer
 	Skew     time.Duration // how far the issuer's clock may be ahead; 30 seconds by default, 5 minutes at most
 	Accept   []PublicKey   // further keys that verify: those before the present one, see PublicKey.Until
 }
@@ -90,7 +90,7 @@ func New(r *symbolon.Realm, c Config, opts *Options) (*Tokens, error) {
 	need(validName(c.Issuer), "Config.Issuer (1 to 512 printable ASCII characters)")
 	need(validName(c.Audience), "Config.Audience (1 to 512 printable ASCII characters)")
 	need(validName(c.ClientID) || c.ClientID == c.Issuer, "Config.ClientID (the same as the issuer by default)")
-	need(!c.Key.IsZero(), "Config.Key (see NewKey and KeyFrom)")
+	need(!c.Key.IsZero() || len(o.Accept) > 0, "Config.Key (see NewKey and KeyFrom), or Options.Accept to verify only")
 	need(time.Second <= o.Lifetime && o.Lifetime <= maxLifetime, "Options.Lifetime between 1 second and 1 hour")
 	need(0 <= o.Skew && o.Skew <= maxSkew, "Options.Skew of at most 5 minutes")
 	keys := map[string]PublicKey{}
@@ -123,8 +123,10 @@ func New(r *symbolon.Realm, c Config, opts *Options) (*Tokens, error) {
 			t.known[headerFor(k, kind)] = speaker{k, kind}
 		}
 	}
-	for _, kind := range []kind{employee, composite} {
-		t.headers[kind] = headerFor(c.Key.Public(), kind)
+	if !c.Key.IsZero() {
+		for _, kind := range []kind{employee, composite} {
+			t.headers[kind] = headerFor(c.Key.Public(), kind)
+		}
 	}
 	return t, nil
 }

@@ -133,6 +133,7 @@ func TestExpiry(t *testing.T) {
 		{"as long as the host says", Options{Lifetime: time.Minute}, symbolon.Limits{NotAfter: start.Add(time.Hour)}, time.Minute},
 		{"never later than the weakest input", Options{}, symbolon.Limits{NotAfter: start.Add(20 * time.Second)}, 20 * time.Second},
 		{"never longer than policy says", Options{}, symbolon.Limits{NotAfter: start.Add(time.Hour), Token: time.Minute}, time.Minute},
+		{"an hour is for employees alone", Options{Lifetime: time.Hour}, symbolon.Limits{NotAfter: start.Add(time.Hour)}, 5 * time.Minute},
 		{"policy shortens and does not lengthen", Options{}, symbolon.Limits{NotAfter: start.Add(time.Hour), Token: time.Hour}, 5 * time.Minute},
 	} {
 		w := newWorldOn(t, memory.New(), "acme", config(testKey(t)), &c.opts)
@@ -358,9 +359,11 @@ func TestNotIssued(t *testing.T) {
 func TestNewNamesAllThatIsWrong(t *testing.T) {
 	_, err := New(nil, Config{}, &Options{Lifetime: 2 * time.Hour, Skew: time.Hour, Accept: []PublicKey{{}}})
 	require.ErrorIs(t, err, symbolon.ErrInvalid)
-	for _, what := range []string{"Realm", "Config.Issuer", "Config.Audience", "Config.Key", "Options.Lifetime", "Options.Skew", "Options.Accept[0]"} {
+	for _, what := range []string{"Realm", "Config.Issuer", "Config.Audience", "Options.Lifetime", "Options.Skew", "Options.Accept[0]"} {
 		require.ErrorContains(t, err, what)
 	}
+	_, err = New(nil, Config{}, nil)
+	require.ErrorContains(t, err, "Config.Key")
 	w := newWorld(t)
 	c := config(w.key)
 	c.Issuer, c.Audience, c.ClientID = "line\nbreak", strings.Repeat("a", 513), "ümlaut"
@@ -368,6 +371,20 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 	for _, what := range []string{"Config.Issuer", "Config.Audience", "Config.ClientID", "Options.Accept[0] only once"} {
 		require.ErrorContains(t, err, what)
 	}
+}
+
+// G29: a back end that only verifies holds no key that signs.
+func TestAVerifierHoldsNoSigningKey(t *testing.T) {
+	issuer := newWorld(t)
+	c := config(issuer.key)
+	c.Key = Key{}
+	verifier := newWorldOn(t, issuer.store, "acme", c, &Options{Accept: []PublicKey{issuer.key.Public()}})
+	text := issuer.issue(issuer.both())
+	_, err := verifier.verify(text)
+	require.NoError(t, err)
+	_, err = verifier.tokens.Issue(context.Background(), verifier.seal(verifier.both()))
+	require.ErrorIs(t, err, symbolon.ErrInvalid)
+	require.ErrorContains(t, err, "only verifies")
 }
 
 func TestKeys(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 // still live. The Principal ends with the token at the latest.
 //
 // Whatever is wrong with the token gives a [*Refusal], with the text of
-// [ErrInvalid]. If the store or a directory cannot answer, the error wraps
+// [ErrRefused]. If the store or a directory cannot answer, the error wraps
 // [symbolon.ErrUnavailable], and there is no Principal either.
 func (t *Tokens) Verify(ctx context.Context, raw Raw) (symbolon.Principal, error) {
 	c, err := t.open(raw.Reveal(), t.parts.Now())

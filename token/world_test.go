@@ -164,7 +164,7 @@ const outward = "token: refused: the token is not valid; sign in again"
 func refused(t testing.TB, err error, reason string, because ...any) {
 	t.Helper()
 	require.EqualError(t, err, outward, because...)
-	require.ErrorIs(t, err, ErrInvalid, because...)
+	require.ErrorIs(t, err, ErrRefused, because...)
 	require.ErrorIs(t, err, symbolon.ErrRefused, because...)
 	require.NotErrorIs(t, err, symbolon.ErrUnavailable, because...)
 	var why *Refusal
