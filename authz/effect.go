@@ -11,6 +11,7 @@ import (
 
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/audit"
+	"github.com/symbolon-auth/symbolon/internal/seal"
 	"github.com/symbolon-auth/symbolon/internal/stamp"
 	"github.com/symbolon-auth/symbolon/internal/table"
 )
@@ -21,10 +22,11 @@ type Effect struct {
 	guard  *Guard
 	matter matter
 	id     string // of the decision
-	until  time.Time
 
-	mu    sync.Mutex
-	ended bool
+	mu      sync.Mutex
+	outcome audit.Outcome // the first that End was told
+	by      string        // the id of its record
+	ended   bool
 }
 
 // effect is the stored record: that the Grant was used, and whether the act has
@@ -49,7 +51,9 @@ func effectName(decision string) string { return table.Name(effects, decision) }
 // are live, and commits that the act has begun, on condition that they still
 // are. The error wraps [ErrDenied] for a Grant that was used before, is older
 // than 30 seconds, was given by another Guard, for another action or for other
-// parameters, or if anybody hung up in between; nothing has begun then. It wraps
+// parameters, or if anybody hung up in between; nothing has begun then. Name the
+// action and the parameters with which the code at hand is about to act: handing
+// back those of the Grant compares them with themselves. It wraps
 // symbolon.ErrUnavailable if the store fails; whether the Grant was used up is
 // then unknown, and another Begin tells.
 func (g *Guard) Begin(ctx context.Context, gr Grant, a Action, p Params) (*Effect, error) {
@@ -71,7 +75,7 @@ func (g *Guard) Begin(ctx context.Context, gr Grant, a Action, p Params) (*Effec
 		}
 		return nil, err
 	}
-	return &Effect{guard: g, matter: granted.matter, id: granted.id, until: granted.until}, nil
+	return &Effect{guard: g, matter: granted.matter, id: granted.id}, nil
 }
 
 // refuse records that a Grant was refused: a second use or a changed parameter
@@ -158,7 +162,7 @@ func (g *Guard) same(ctx context.Context, f symbolon.Facts) error {
 		return &DeniedError{Reason: PartyChanged}
 	case err != nil:
 		return unavailable(err)
-	case s.Account != f.Claimed.Account || s.Person != f.Claimed.Person || s.Level != f.Claimed.Level:
+	case s.Account != f.Claimed.Account || s.Person != f.Claimed.Person || s.Level != f.Claimed.Level || s.Org != f.Claimed.Org:
 		return &DeniedError{Reason: PartyChanged}
 	}
 	return nil
@@ -179,54 +183,108 @@ func storeError(err error) error {
 }
 
 // End records what came of the act: audit.Succeeded or audit.Failed, and details
-// that the host wants to find again, without secrets and contact data. It can be
-// called again if the store failed, but ends the Effect only once. That the
-// caller has hung up does not keep the outcome from being recorded.
+// that the host wants to find again, of 4 KiB at most, without secrets and contact
+// data. The first outcome counts: if the store failed, End can be called again
+// with the same one. That the caller has hung up does not keep it from being
+// recorded.
 func (e *Effect) End(ctx context.Context, o audit.Outcome, detail map[string]string) error {
-	if o != audit.Succeeded && o != audit.Failed {
-		return fmt.Errorf("authz: %w: an effect ends as %s or %s, not as %q", symbolon.ErrInvalid, audit.Succeeded, audit.Failed, string(o))
+	if err := endable(o, detail); err != nil {
+		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.ended {
+	switch {
+	case e.ended:
 		return fmt.Errorf("authz: %w: the effect has ended", symbolon.ErrInvalid)
-	}
-	by, err := table.NewID(e.guard.parts.Rand, "e-")
-	if err != nil {
-		return unavailable(err)
+	case e.outcome != "" && e.outcome != o:
+		return fmt.Errorf("authz: %w: the effect was ended as %s, which may have been stored", symbolon.ErrInvalid, e.outcome)
+	case e.by == "":
+		by, err := table.NewID(e.guard.parts.Rand, "e-")
+		if err != nil {
+			return unavailable(err)
+		}
+		e.by, e.outcome = by, o
 	}
 	r := e.matter.about(eventAct, o, e.id)
-	r.ID, r.Detail = by, detail
-	name := effectName(e.id)
+	r.ID, r.Detail = e.by, detail
 	sh, _, _ := e.matter.home()
-	_, err = e.guard.space.Update(context.WithoutCancel(ctx), sh, []string{name}, func(tx *table.Tx) error {
-		was, found, err := table.Get[effect](tx.View, name)
-		switch {
-		case err != nil:
-			return err
-		case found && was.Ended != "":
-			return nil // by us, and the reply was lost: nobody else holds this Effect
-		case found:
-			was.Ended = by
-			// From here on the record only keeps the Grant from being used again (S26).
-			if err := table.Put(tx, name, was, later(e.until, tx.Now()).Add(2*skew)); err != nil {
-				return err
-			}
-		}
-		return r.Add(tx) // even where its beginning is gone, the outcome counts
-	})
-	if err != nil {
-		return unavailable(err)
+	if err := e.guard.finish(ctx, sh, e.id, r); err != nil {
+		return err
 	}
 	e.ended = true
 	return nil
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
+const maxDetail = 4 << 10 // bytes; a record of the audit is no place for documents
+
+func endable(o audit.Outcome, detail map[string]string) error {
+	if o != audit.Succeeded && o != audit.Failed {
+		return fmt.Errorf("authz: %w: an effect ends as %s or %s, not as %q", symbolon.ErrInvalid, audit.Succeeded, audit.Failed, string(o))
 	}
-	return b
+	n := 0
+	for k, v := range detail {
+		n += len(k) + len(v)
+	}
+	if n > maxDetail {
+		return fmt.Errorf("authz: %w: the detail has %d bytes, at most %d are allowed", symbolon.ErrInvalid, n, maxDetail)
+	}
+	return nil
+}
+
+// finish marks an act as ended and commits the record of it, once.
+func (g *Guard) finish(ctx context.Context, sh table.Shard, id string, r audit.Record) error {
+	name := effectName(id)
+	_, err := g.space.Update(context.WithoutCancel(ctx), sh, []string{name}, func(tx *table.Tx) error {
+		was, found, err := table.Get[effect](tx.View, name)
+		switch {
+		case err != nil:
+			return err
+		case found && was.Ended == r.ID:
+			return nil // ours, and the reply was lost
+		case found && was.Ended != "":
+			return &DeniedError{Reason: EffectEnded}
+		case found:
+			was.Ended = r.ID
+			// From here on the record only keeps the Grant from being used again (S26).
+			if err := table.Put(tx, name, was, tx.Now().Add(grantLife+2*skew)); err != nil {
+				return err
+			}
+		}
+		return r.Add(tx) // even where its beginning is gone, the outcome counts
+	})
+	return storeError(err)
+}
+
+// Settle records what came of an act whose process died before it could say so,
+// on the word of a person who has looked, and why they say it. The error wraps
+// [ErrDenied] if the act has ended meanwhile.
+func (g *Guard) Settle(ctx context.Context, by symbolon.Principal, u Unfinished, o audit.Outcome, reason string) error {
+	if err := endable(o, map[string]string{"reason": reason}); err != nil {
+		return err
+	}
+	if reason == "" || u.Decision == "" {
+		return fmt.Errorf("authz: %w: Settle needs an act of Unfinished, and a reason", symbolon.ErrInvalid)
+	}
+	f, err := symbolon.Unseal(seal.Ours(), g.realm, by)
+	if err != nil || !f.Actor.Kind.Human() {
+		return &DeniedError{Reason: NotHuman}
+	}
+	if dead, err := g.dead(ctx, f.Stamps); err != nil {
+		return err
+	} else if dead {
+		return &DeniedError{Reason: NotLive}
+	}
+	id, err := table.NewID(g.parts.Rand, "e-")
+	if err != nil {
+		return unavailable(err)
+	}
+	r := audit.Record{ID: id, Event: eventAct, Outcome: o, Reason: reason, Actor: u.Actor, Subject: u.Subject, Interaction: u.Interaction,
+		Action: string(u.Action), Resource: u.Resource, Decision: u.Decision, Detail: map[string]string{"settled by": string(f.Actor.ID)}}
+	sh := table.ShardOf("actor", string(u.Actor))
+	if u.Subject != "" {
+		sh = table.ShardOf("subject", string(u.Subject))
+	}
+	return g.finish(ctx, sh, u.Decision, r)
 }
 
 // Unfinished is an act that began and of which nobody said how it ended: it is

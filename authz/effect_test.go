@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -356,4 +357,45 @@ func TestParametersAreBoundExactly(t *testing.T) {
 			refused(t, err, authz.GrantOther, c.because)
 		}
 	}
+}
+
+// S10: an act whose process died is settled by a person who has looked, once.
+func TestSettle(t *testing.T) {
+	w := newWorld(t)
+	g := w.guard(permitAll, permitAll, nil)
+	p := w.served("sms")
+	grant, err := g.Authorize(t.Context(), p, simChange("1"))
+	require.NoError(t, err)
+	effect, err := g.Begin(t.Context(), grant, "sim.change", simChange("1").Params)
+	require.NoError(t, err)
+	w.now = w.now.Add(time.Minute)
+	open, err := g.Unfinished(t.Context(), time.Second)
+	require.NoError(t, err)
+	require.Len(t, open, 1)
+
+	require.ErrorIs(t, g.Settle(t.Context(), p, open[0], audit.Begun, "?"), symbolon.ErrInvalid, "that is no end")
+	require.ErrorIs(t, g.Settle(t.Context(), p, open[0], audit.Failed, ""), symbolon.ErrInvalid, "no reason")
+	require.ErrorIs(t, g.Settle(t.Context(), symbolon.Principal{}, open[0], audit.Failed, "?"), authz.ErrDenied, "nobody")
+	require.NoError(t, g.Settle(t.Context(), p, open[0], audit.Failed, "the switch shows the old card"))
+	require.ErrorIs(t, g.Settle(t.Context(), p, open[0], audit.Succeeded, "or not"), authz.ErrDenied, "it has ended")
+	require.ErrorIs(t, effect.End(t.Context(), audit.Succeeded, nil), authz.ErrDenied, "and its own process comes too late")
+	open, err = g.Unfinished(t.Context(), time.Second)
+	require.NoError(t, err)
+	require.Empty(t, open)
+}
+
+// S10: the first outcome counts, and an overlong detail does not leave the act without one.
+func TestOneOutcome(t *testing.T) {
+	w := newWorld(t)
+	g := w.guard(permitAll, permitAll, nil)
+	grant, err := g.Authorize(t.Context(), w.served("sms"), simChange("1"))
+	require.NoError(t, err)
+	effect, err := g.Begin(t.Context(), grant, "sim.change", simChange("1").Params)
+	require.NoError(t, err)
+	require.ErrorIs(t, effect.End(t.Context(), audit.Succeeded, map[string]string{"log": strings.Repeat("x", 5000)}), symbolon.ErrInvalid)
+	w.store.before = func(storage.Batch) error { return errors.New("connection lost") }
+	require.ErrorIs(t, effect.End(t.Context(), audit.Succeeded, nil), symbolon.ErrUnavailable)
+	w.store.before = nil
+	require.ErrorIs(t, effect.End(t.Context(), audit.Failed, nil), symbolon.ErrInvalid, "the other outcome may have been stored")
+	require.NoError(t, effect.End(t.Context(), audit.Succeeded, nil))
 }

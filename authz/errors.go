@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/symbolon-auth/symbolon"
@@ -36,10 +37,12 @@ const (
 	GrantExpired Reason = "the grant is too old"
 	GrantOther   Reason = "the grant is for another action or other parameters"
 	GrantUsed    Reason = "the grant was used before"
+	EffectEnded  Reason = "the act has ended"
+	NotHuman     Reason = "only a person can say so"
 )
 
-// DeniedError says no, for good: nothing that either party could prove would
-// change it. Its text is constant; the fields are for administrators.
+// DeniedError says no: as far as the Guard knows, nothing that either party could
+// prove would change it. Its text is constant; the fields are for administrators.
 type DeniedError struct {
 	Reason   Reason
 	Decision Decision // zero if a Grant was refused
@@ -68,5 +71,8 @@ func (*StepUpError) Unwrap() error { return ErrDenied }
 func (e *StepUpError) First() (Party, []Need) { return first(e.Needs) }
 
 func unavailable(err error) error {
+	if errors.Is(err, symbolon.ErrUnavailable) {
+		return fmt.Errorf("authz: %w", err)
+	}
 	return fmt.Errorf("authz: %w: %w", symbolon.ErrUnavailable, err)
 }

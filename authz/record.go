@@ -2,7 +2,7 @@ package authz
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/symbolon-auth/symbolon/audit"
 	"github.com/symbolon-auth/symbolon/internal/seal"
@@ -78,7 +78,7 @@ func (g *Guard) record(ctx context.Context, m matter, r audit.Record) error {
 		return unavailable(err)
 	}
 	if _, err := g.space.Update(ctx, sh, nil, r.Add); err != nil {
-		return unavailable(errors.Join(errors.New("the record could not be written"), err))
+		return unavailable(fmt.Errorf("the record could not be written: %w", err))
 	}
 	return nil
 }

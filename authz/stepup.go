@@ -34,7 +34,7 @@ func (g *Guard) needs(ctx context.Context, m matter, floor []Reason) []Need {
 	}
 	actor, subject, err := g.methods.Usable(ctx, m.principal)
 	if err != nil {
-		return nil // it is a deny in any case
+		return nil // it is a deny in any case, and is recorded as one
 	}
 	steps := append(stepsOf(Subject, subject), stepsOf(Actor, actor)...)
 	tries := maxTries

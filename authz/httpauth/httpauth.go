@@ -42,9 +42,9 @@ type Auth struct {
 type Options struct {
 	Join Joiner // for requests that name an interaction; without it they are refused
 
-	// Failed is told why a request could not be answered: a store or a directory
-	// that is down, an error of the host's own. The caller is not told. Nil tells
-	// nobody.
+	// Failed is told what an answer does not say and the audit does not hold: that
+	// a store or a directory is down, an error of the host's own, a request that
+	// the declarations do not know, why a token was refused. Nil tells nobody.
 	Failed func(*http.Request, error)
 }
 
@@ -118,6 +118,9 @@ func (a *Auth) Grant(action authz.Action, what func(*http.Request) (Asked, error
 			Action: action, Resource: asked.Resource, Params: asked.Params, Environment: asked.Environment, Purpose: asked.Purpose,
 		})
 		if err != nil {
+			if errors.Is(err, symbolon.ErrInvalid) { // what the host made of the request
+				a.failed(r, err)
+			}
 			a.refuse(w, r, err)
 			return
 		}
@@ -134,7 +137,11 @@ func (a *Auth) Principal(then func(http.ResponseWriter, *http.Request, symbolon.
 		case errors.Is(err, symbolon.ErrUnavailable):
 			a.refuse(w, r, err)
 		case err != nil || p.IsZero(): // a Verifier that returns nobody has let nobody in
-			unauthorized(w, len(r.Header.Values("Authorization")) > 0)
+			token := len(r.Header.Values("Authorization")) > 0
+			if token && err != nil {
+				a.failed(r, err)
+			}
+			unauthorized(w, token)
 		default:
 			then(w, r, p)
 		}
