@@ -35,21 +35,13 @@ end
 -- The index goes first: if it turns out to be somebody else's key, or the memory
 -- is full, the first write fails and there was no other.
 if index then
-  local listed, unlisted = {}, {}
   for i = 1, ops do
     local act = ARGV[4 * i - 2]
     if act == 'put' then
-      listed[#listed + 1] = 0
-      listed[#listed + 1] = string.sub(KEYS[i], #index + 2)
+      redis.call('ZADD', index, 0, string.sub(KEYS[i], #index + 2))
     elseif act == 'delete' then
-      unlisted[#unlisted + 1] = string.sub(KEYS[i], #index + 2)
+      redis.call('ZREM', index, string.sub(KEYS[i], #index + 2))
     end
-  end
-  if #listed > 0 then
-    redis.call('ZADD', index, unpack(listed))
-  end
-  if #unlisted > 0 then
-    redis.call('ZREM', index, unpack(unlisted))
   end
 end
 

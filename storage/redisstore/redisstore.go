@@ -3,9 +3,10 @@
 //
 // It is for what may be lost: markers against replay, nonces, tokens that are
 // checked against durable records besides. Redis answers before its replicas
-// have what was written, so a failover can forget a commit that has returned,
-// and [Store] declares itself a [storage.Ephemeral]. Accounts, locks and
-// revocations belong into sqlstore.
+// have what was written, so a failover can forget a commit that has returned. A
+// lock that lay here would open with it, and give whoever guesses the whole
+// budget again; so [Store] declares itself a [storage.Ephemeral], and accounts,
+// locks and revocations belong into sqlstore.
 //
 // Most programs call [New] once and hand the [Store] over.
 //
@@ -14,6 +15,9 @@
 //
 // Give each client a redis.Options of its own: go-redis keeps state in them, and
 // a second client on the same Options disturbs the first.
+//
+// In a cluster, a shard lies on one node. While its slot moves to another, calls
+// for several records of it return an error, and those for one go on.
 package redisstore
 
 import (
