@@ -38,6 +38,9 @@ package              ours                                                       
 password             -                                                          golang.org/x/crypto golang.org/x/text
 lockout              -                                                          -
 storage              -                                                          -
+storage/sealed       storage internal/table                                     -
+storage/backup       . storage audit lockout internal/seal internal/table internal/stamp  -
+storage/redisstore   storage                                                    github.com/redis/go-redis/v9
 audit                . storage internal/seal internal/table                     golang.org/x/mod
 policy               . password lockout storage audit internal/seal internal/table  -
 authn                . storage policy password lockout audit internal/seal internal/table internal/attempt internal/outbox internal/stamp  github.com/pquerna/otp
@@ -51,11 +54,11 @@ internal/table       storage                                                    
 internal/stamp       storage internal/seal internal/table                       -
 internal/attempt     storage lockout internal/table                             -
 internal/outbox      storage internal/table                                     -
-internal/cmd         -                                                          -
+internal/cmd         password                                                   -
 cmd                  any                                                        -
 examples/quickstart  public                                                     -
-examples/crm         public                                                     modernc.org/sqlite
-internal/enginetest  any                                                        modernc.org/sqlite
+examples/crm         public                                                     modernc.org/sqlite github.com/jackc/pgx/v5 github.com/go-sql-driver/mysql github.com/redis/go-redis/v9
+internal/enginetest  any                                                        modernc.org/sqlite github.com/jackc/pgx/v5 github.com/go-sql-driver/mysql github.com/redis/go-redis/v9
 internal/peers       any                                                        any
 tests                storage/memory storage/storagetest                         github.com/stretchr/testify pgregory.net/rapid
 `
