@@ -100,7 +100,7 @@ func (d *desk) in(login, pw string) symbolon.Principal {
 }
 
 func (d *desk) open(by symbolon.Principal, call string, s symbolon.SubjectID) (symbolon.InteractionID, error) {
-	return d.subjects.Open(d.t.Context(), by, authn.Call{ID: call, Channel: "phone", Agent: "mia", Subject: s})
+	return d.subjects.Open(d.t.Context(), by, authn.Call{ID: call, Channel: "phone", Actor: "mia", Subject: s})
 }
 
 // claim opens a call for mia and joins it.
@@ -229,7 +229,7 @@ func restoreAfterAnEventfulDay(t *testing.T, target func(storage.Store) (storage
 	time.Sleep(time.Second)
 
 	d.password("tom", right+" anew") // the former one had leaked
-	require.NoError(t, d.actors.AsHost("leaked").RevokeKey(t.Context(), lostKey))
+	require.NoError(t, d.actors.AsHost("leaked").RevokeKey(t.Context(), "ivr", lostKey.ID()))
 	for range 5 {
 		_, err := d.signIn("eve", "wrong "+right)
 		refused(t, err, "five lock", authn.ReasonWrong)
@@ -591,20 +591,26 @@ func TestAnUnfaithfulTarget(t *testing.T) {
 		"another name":     func(o *storage.Op) { o.Name += "x" },
 		"no record at all": func(o *storage.Op) { *o = storage.Op{Act: storage.Delete, Name: o.Name, Cond: storage.Any} },
 	} {
-		into := &unfaithful{Store: memory.New(), change: change}
-		_, err := backup.Import(t.Context(), bytes.NewReader(file), into, key, &backup.Options{AcceptLoss: []string{"acme"}})
-		require.ErrorIs(t, err, backup.ErrDiffers, because)
+		for _, suffix := range []string{"org/100", "/102", "password"} { // a record, one of the audit, one of many
+			into := &unfaithful{Store: memory.New(), change: change, suffix: suffix}
+			_, err := backup.Import(t.Context(), bytes.NewReader(file), into, key, &backup.Options{AcceptLoss: []string{"acme"}})
+			require.ErrorIs(t, err, backup.ErrDiffers, "%s of %s", because, suffix)
+		}
 	}
+	lazy := &unfaithful{Store: memory.New(), suffix: "/102", change: func(o *storage.Op) { *o = storage.Op{Act: storage.Delete, Name: o.Name, Cond: storage.Any} }}
+	_, err := backup.Import(t.Context(), bytes.NewReader(file), lazy, key, &backup.Options{AcceptLoss: []string{"acme"}, Replace: []string{"acme"}})
+	require.ErrorIs(t, err, backup.ErrDiffers, "with Replace the audit's own records may differ, but not be missing")
 }
 
 type unfaithful struct {
 	storage.Store
 	change func(*storage.Op)
+	suffix string
 }
 
 func (u *unfaithful) Commit(ctx context.Context, b storage.Batch) error {
 	for i := range b.Ops {
-		if b.Ops[i].Name == "org/100" || strings.HasPrefix(b.Ops[i].Name, "audit/") && strings.HasSuffix(b.Ops[i].Name, "/102") {
+		if strings.HasSuffix(b.Ops[i].Name, u.suffix) {
 			u.change(&b.Ops[i])
 		}
 	}
@@ -634,24 +640,47 @@ func TestCountersCountOn(t *testing.T) {
 	}
 }
 
-// A log that names the key revokes that one; one that does not, all that there
-// were.
+// What has expired since is not brought back.
+func TestWhatHasExpiredStaysAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := filled(t, 100, "acme") // calls that end hour by hour
+		file := export(t, from, "acme")
+		time.Sleep(50*time.Hour + time.Minute)
+		into := memory.New()
+		imported(t, file, into, backup.Options{AcceptLoss: []string{"acme"}})
+		calls := 0
+		for name := range content(t, into, "acme") {
+			if strings.Contains(name, " call/") {
+				calls++
+			}
+		}
+		require.Equal(t, 10, calls, "of 20")
+	})
+}
+
+// A log that names the key revokes that one; one that does not, as older
+// versions wrote it, all that there were.
 func TestWhichKeyWasRevoked(t *testing.T) {
 	for _, c := range []struct {
-		detail string
+		revoke func(*desk, authn.Key)
 		first  bool // works after the restore
-	}{{`,"detail":{"key":"%s"}`, true}, {"", false}} {
+	}{
+		{func(d *desk, k authn.Key) {
+			require.NoError(t, d.actors.AsHost("leaked").RevokeKey(t.Context(), "pbx", k.ID()))
+		}, true},
+		{func(d *desk, k authn.Key) {
+			now := time.Now().UTC()
+			put(t, d.store, "acme/00", fmt.Sprintf("audit/%017d/x", now.UnixMicro()),
+				fmt.Sprintf(`{"v":1,"id":"x","time":%q,"event":"key.revoked","outcome":"succeeded","actor":"pbx"}`, now.Format(time.RFC3339Nano)))
+		}, false},
+	} {
 		d := at(t, memory.New(), "acme")
 		first, second := d.key("pbx"), d.key("pbx")
 		file := export(t, d.store, "acme")
-		id := strings.Split(second.Reveal(), ".")[2]
-		detail := strings.ReplaceAll(c.detail, "%s", id)
-		now := time.Now().UTC()
-		put(t, d.store, "acme/00", fmt.Sprintf("audit/%017d/x", now.UnixMicro()),
-			fmt.Sprintf(`{"v":1,"id":"x","time":%q,"event":"key.revoked","outcome":"succeeded","actor":"pbx"%s}`, now.Format(time.RFC3339Nano), detail))
-		l := &line{memory.New()}
-		imported(t, file, l, backup.Options{Log: d.store})
-		after := at(t, l, "acme")
+		c.revoke(d, second)
+		into := memory.New()
+		imported(t, file, into, backup.Options{Log: d.store})
+		after := at(t, into, "acme")
 		_, err := after.actors.SignInKey(t.Context(), first)
 		require.Equal(t, c.first, err == nil, "%v", err)
 		_, err = after.actors.SignInKey(t.Context(), second)

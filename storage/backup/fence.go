@@ -22,6 +22,8 @@ const fenceFormat = 1 << 30
 // tries at one change.
 const settle = 5 * time.Second
 
+const maxTries = 100 // at a record to which others write
+
 // Fence closes a tenant in a store that it is about to leave: nobody signs in
 // there, no token and no call counts, and no guess is evaluated, in any process.
 // What is exported afterwards is complete, and needs neither a Log nor a
@@ -106,7 +108,7 @@ func rewrite(ctx context.Context, store storage.Store, tenant string, o Options,
 		if k, _ := kindOf(r.Name); k != stamped && k != locked {
 			return nil
 		}
-		for {
+		for tries := 1; ; tries++ {
 			value := change(r.Value)
 			if value == nil || !r.Live(o.Now()) {
 				return nil
@@ -121,7 +123,7 @@ func rewrite(ctx context.Context, store storage.Store, tenant string, o Options,
 				n++
 				return nil
 			}
-			if !errors.Is(err, storage.ErrConflict) {
+			if !errors.Is(err, storage.ErrConflict) || tries == maxTries {
 				return err
 			}
 			found, err := store.Get(ctx, shardOf(tenant, sh), r.Name) // somebody was faster

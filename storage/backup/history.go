@@ -86,8 +86,8 @@ const (
 )
 
 // harmless are the events that change nothing which a restore could undo.
-var harmless = []string{"key.made", "account.unlocked", "signout", "challenge.sent", "interaction.ended", "decision", "act",
-	"policy.proposed", "tenant.exported", "tenant.imported", "tenant.fenced", "tenant.unfenced"}
+var harmless = []string{"key.made", "account.unlocked", "customer.unlocked", "signout", "sessions.ended", "challenge.sent",
+	"interaction.joined", "interaction.ended", "decision", "act", "policy.proposed", "tenant.exported", "tenant.imported", "tenant.fenced", "tenant.unfenced"}
 
 // since returns the name behind which all audit records lie that a backup may
 // have missed. A record that counts is named after the start of its day.
@@ -145,7 +145,7 @@ func (h *history) add(r audit.Record) {
 	case "interaction.opened":
 		h.opened(r)
 	default:
-		if !slices.Contains(harmless, r.Event) {
+		if !slices.Contains(harmless, r.Event) && r.Outcome != audit.Denied {
 			h.unknown = append(h.unknown, r.Event)
 		}
 	}

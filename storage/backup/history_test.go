@@ -37,6 +37,7 @@ func TestGuessesCountOn(t *testing.T) {
 		{"old failures do not lock", 4, []audit.Record{wrong}, time.Hour, lockout.Open, 5},
 		{"a locked or busy account counts nothing", 4, []audit.Record{signin(audit.Failed, "locked"), signin(audit.Failed, "busy")}, 0, lockout.Open, 4},
 		{"a lock holds to its end", 0, []audit.Record{tripped("timed", "2026-11-24T13:00:00Z")}, time.Hour, lockout.Timed, 0},
+		{"of two locks the later end counts", 0, []audit.Record{tripped("timed", "2026-11-24T13:00:00Z"), tripped("timed", "2026-11-24T12:30:00Z")}, time.Hour, lockout.Timed, 0},
 		{"and no longer", 0, []audit.Record{tripped("timed", "2026-11-24T13:00:00Z")}, time.Hour + time.Second, lockout.Open, 0},
 		{"a hold holds", 0, []audit.Record{tripped("held", "")}, 1000 * time.Hour, lockout.Held, 0},
 		{"a hold outlives a later timed lock", 0, []audit.Record{tripped("held", ""), tripped("timed", "2026-11-24T13:00:00Z")}, 1000 * time.Hour, lockout.Held, 0},
@@ -74,7 +75,8 @@ func TestGuessesCountOn(t *testing.T) {
 func TestUnknownEventsAreALoss(t *testing.T) {
 	h := &history{}
 	for _, event := range append([]string{"novelty", "policy.changed"}, harmless...) {
-		h.add(audit.Record{Event: event})
+		h.add(audit.Record{Event: event, Outcome: audit.Succeeded})
 	}
+	h.add(audit.Record{Event: "policy.changed", Outcome: audit.Denied}) // nothing was changed
 	require.Equal(t, []string{"novelty", "policy.changed"}, h.unknown)
 }

@@ -9,16 +9,13 @@ import (
 	"github.com/symbolon-auth/symbolon/storage"
 )
 
-// What the engine offers besides passes through. Where it does not offer it,
-// the error wraps errors.ErrUnsupported, and the caller does without.
 var (
 	_ storage.Sweeper     = (*Store)(nil)
-	_ storage.Clock       = (*Store)(nil)
-	_ storage.Waker       = (*Store)(nil)
 	_ storage.Snapshotter = (*Store)(nil)
 )
 
-// Unwrap returns the store underneath, with its values sealed.
+// Unwrap returns the store underneath, with its values sealed. What it offers
+// besides and has to do with no value, such as a clock, is found there.
 func (s *Store) Unwrap() storage.Store { return s.inner }
 
 // Sweep implements [storage.Sweeper]; where the engine removes expired records
@@ -30,36 +27,17 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, er
 	return 0, nil
 }
 
-// Now implements [storage.Clock].
-func (s *Store) Now(ctx context.Context) (time.Time, error) {
-	if c, ok := s.inner.(storage.Clock); ok {
-		return c.Now(ctx)
-	}
-	return time.Time{}, unsupported("clock")
-}
-
-// Wake implements [storage.Waker].
-func (s *Store) Wake(ctx context.Context, shard string) (<-chan struct{}, func(), error) {
-	if w, ok := s.inner.(storage.Waker); ok {
-		return w.Wake(ctx, shard)
-	}
-	return nil, nil, unsupported("wake-up")
-}
-
-// Snapshot implements [storage.Snapshotter].
+// Snapshot implements [storage.Snapshotter]. Where the engine does not, the
+// error wraps errors.ErrUnsupported and read is not called.
 func (s *Store) Snapshot(ctx context.Context, read func(storage.Reader) error) error {
 	inner, ok := s.inner.(storage.Snapshotter)
 	if !ok {
-		return unsupported("snapshot")
+		return fmt.Errorf("sealed: the store underneath has no snapshots: %w", errors.ErrUnsupported)
 	}
 	return inner.Snapshot(ctx, func(r storage.Reader) error {
 		m := &moment{s, r, map[string]*ring{}}
 		return read(reader{r, m.keyFor})
 	})
-}
-
-func unsupported(what string) error {
-	return fmt.Errorf("sealed: the store underneath has no %s: %w", what, errors.ErrUnsupported)
 }
 
 // moment finds the keys as of that moment, through the same Reader: the store

@@ -38,7 +38,7 @@ const (
 	kekSize  = 32
 	linkSize = 4 + kekSize
 	maxLinks = 16 // rotations that may be broken off before one must come to its end
-	maxTries = 8  // at changing a ring that others change too
+	maxTries = 8  // at changing what others change too
 )
 
 // ring is what a process knows of a tenant's keys.

@@ -11,10 +11,7 @@ import (
 	"github.com/symbolon-auth/symbolon/storage"
 )
 
-const (
-	scanPage = 256
-	maxLost  = 3 // times that the store may fail at one record before a rotation gives up
-)
+const scanPage = 256
 
 // Rotate gives a tenant a new key, seals all its records with it and retires
 // every older key, while others go on to read and write. It returns how many
@@ -107,7 +104,7 @@ func (s *Store) resealSome(ctx context.Context, shard string, number uint32, som
 		return 0, err
 	}
 	for i, r := range some {
-		for lost := 0; ; {
+		for tries := 1; ; tries++ {
 			found, err := s.inner.Get(ctx, shard, r.Name)
 			if err == nil && len(found) == 1 {
 				if !olderThan(number, found[0]) {
@@ -118,12 +115,9 @@ func (s *Store) resealSome(ctx context.Context, shard string, number uint32, som
 					break
 				}
 			}
-			switch {
-			case errors.Is(err, storage.ErrConflict):
-			case ctx.Err() != nil || errors.Is(err, ErrRefused) || lost == maxLost:
+			// Somebody was faster, and sealed with a newer key, or the reply was lost.
+			if ctx.Err() != nil || errors.Is(err, ErrRefused) || tries == maxTries {
 				return i, err
-			default:
-				lost++
 			}
 		}
 	}
