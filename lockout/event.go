@@ -33,18 +33,20 @@ func Right(id string) Event { return Event{right, id} }
 func Wrong(id string) Event { return Event{wrong, id} }
 
 // Unlock opens a lock or a hold on the word of an authorized person; on an open State it changes nothing. It never
-// clears the count of consecutive failures, and never revives a dead secret.
+// clears the count of consecutive failures, never refills a Budget, never revives a dead secret, and is carried out so
+// often a day as the Policy says.
 func Unlock() Event { return Event{kind: unlock} }
 
 // Hold locks until an Unlock, on the word of an administrator.
 func Hold() Event { return Event{kind: hold} }
 
 // Reset tells that the owner replaced the secret after proof by another factor. It opens a timed lock, but neither a hold
-// nor a dead secret; consecutive failures stay. Checks under way are void: they look at the secret that is gone.
+// nor a dead secret; consecutive failures and the Budget stay. Checks under way are void: they look at the secret that is gone.
 func Reset() Event { return Event{kind: reset} }
 
 // Rebind tells that a new secret was bound, with all the proof that binding needs. Everything is cleared, the count of
-// consecutive failures too; only a hold stays until an Unlock.
+// consecutive failures and the Budget too; only a hold stays until an Unlock. A further code by the same way to the same
+// customer is not a new secret.
 func Rebind() Event { return Event{kind: rebind} }
 
 // Tick only lets time pass. Its answer's Phase is where the State stands.
@@ -61,17 +63,18 @@ const (
 	Granted                    // Right: let them in
 	Denied                     // Right, Wrong: do not; a settled, lapsed or unknown id counts nothing more
 	Done                       // Unlock, Hold, Reset, Rebind, Tick: carried out
+	Capped                     // Unlock: carried out too often in the last day; nothing changed
 )
 
 // String returns the verdict's name in lower case.
 func (v Verdict) String() string {
-	return name(int(v), "none", "admit", "busy", "locked", "granted", "denied", "done")
+	return name(int(v), "none", "admit", "busy", "locked", "granted", "denied", "done", "capped")
 }
 
 // Phase is where a State stands. It is for the audit and for administrators: outside, every phase looks the same.
 type Phase uint8
 
-// Unknown is the zero Phase and refuses, as do Timed, Held and Dead.
+// Unknown is the zero Phase and refuses, as do all but Open.
 const (
 	Unknown Phase = iota // no usable record, or an invalid Policy
 	Open                 // attempts are left
@@ -79,19 +82,21 @@ const (
 	Timed                // locked until the answer's Until
 	Held                 // locked until an administrator unlocks
 	Dead                 // DeadAfter consecutive failures: a new secret must be bound
+	Delayed              // the last failure is too fresh: wait until the answer's Until
+	Spent                // the Budget is used up until the answer's Until, or until a new secret is bound
 )
 
 // String returns the phase's name in lower case.
 func (p Phase) String() string {
-	return name(int(p), "unknown", "open", "full", "timed", "held", "dead")
+	return name(int(p), "unknown", "open", "full", "timed", "held", "dead", "delayed", "spent")
 }
 
 // Answer tells what to do after an event, and what the audit should know.
 type Answer struct {
 	Verdict Verdict
 	Phase   Phase     // after the event
-	Tripped bool      // this event, or the time that passed before it, locked, held or killed the secret: tell once
-	Until   time.Time // end of the timed lock that holds now, or that tripped and is over already; else zero
+	Tripped bool      // this event, or the time before it, locked, held or killed the secret, or used it up: tell once
+	Until   time.Time // end of the lock, wait or use that holds now, or of a lock that tripped and is over; else zero
 }
 
 func name(i int, names ...string) string {

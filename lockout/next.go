@@ -26,7 +26,8 @@ func (p Policy) Next(s State, e Event, now time.Time) (State, Answer) {
 	m.At = max(s.At, m.now)
 	m.pass()
 	verdict := m.apply(e)
-	return m.State, Answer{Verdict: verdict, Phase: m.phase(), Tripped: m.tripped, Until: cmp.Or(m.Until, m.over).Time()}
+	phase, until := m.phase()
+	return m.State, Answer{Verdict: verdict, Phase: phase, Tripped: m.tripped, Until: cmp.Or(until, m.over).Time()}
 }
 
 // machine is one call of Next.
@@ -63,7 +64,16 @@ func (m *machine) age(at Instant) {
 		}
 		m.Until, m.Fails = 0, nil
 	}
-	m.Fails = slices.DeleteFunc(m.Fails, func(f Instant) bool { return f.add(m.Window) < at })
+	m.Fails = drop(m.Fails, m.Window, at)
+	m.Spent = drop(m.Spent, BudgetPeriod, at)
+	m.Unlocks = drop(m.Unlocks, day, at)
+}
+
+const day = 24 * time.Hour
+
+// drop takes out what is older than that.
+func drop(times []Instant, old time.Duration, at Instant) []Instant {
+	return slices.DeleteFunc(times, func(t Instant) bool { return t.add(old) < at })
 }
 
 // apply carries out the event at the time now.
@@ -94,12 +104,15 @@ func (m *machine) reserve(id string) Verdict {
 		return Locked
 	}
 	deadline := m.now.add(m.Lease)
-	if i := m.find(id); i >= 0 {
+	switch i := m.find(id); {
+	case i >= 0:
 		m.Reservations[i].Deadline = max(deadline, m.Reservations[i].Deadline)
-	} else if m.left() > 0 {
-		m.Reservations = append(m.Reservations, Reservation{ID: id, Deadline: deadline})
-	} else {
+	case m.spent() > 0 || m.delayed() > 0:
+		return Locked
+	case m.left() <= 0:
 		return Busy
+	default:
+		m.Reservations = append(m.Reservations, Reservation{ID: id, Deadline: deadline})
 	}
 	slices.SortStableFunc(m.Reservations, byDeadline)
 	return Admit
@@ -123,12 +136,18 @@ func (m *machine) settle(e Event) Verdict {
 }
 
 func (m *machine) unlock() Verdict {
-	if m.dead() {
-		return Locked
+	switch {
+	case m.dead(), m.Until == 0 && m.spent() > 0:
+		return Locked // an unlock cannot help
+	case m.Until == 0:
+		return Done
 	}
-	if m.locked() {
-		m.Until, m.Fails, m.Locks = 0, nil, 0
+	if most := cmp.Or(m.MaxUnlocks, DefaultUnlocks); most > 0 && len(m.Unlocks) >= most {
+		return Capped
 	}
+	m.Until, m.Fails, m.Locks = 0, nil, 0
+	m.Unlocks = append(m.Unlocks, m.now)
+	slices.Sort(m.Unlocks)
 	return Done
 }
 
@@ -136,7 +155,9 @@ func (m *machine) reset() Verdict {
 	if m.dead() || m.Until == held {
 		return Locked
 	}
+	spent := m.Spent
 	m.renew(m.Consecutive)
+	m.Spent = spent // or whoever reads the owner's mail would draw a new budget with each reset
 	return Done
 }
 
@@ -144,13 +165,18 @@ func (m *machine) reset() Verdict {
 // holds the old password could be let in just after it was replaced.
 func (m *machine) renew(consecutive int) {
 	until := min(m.Until, 0) // a hold is not the owner's to lift
-	m.State = State{Born: true, Until: until, Consecutive: consecutive, At: m.At}
+	m.State = State{Born: true, Until: until, Consecutive: consecutive, Unlocks: m.Unlocks, At: m.At}
 }
 
 // fail counts one failure. While locked it adds to the consecutive ones only, and extends nothing.
 func (m *machine) fail(at Instant) {
 	m.Consecutive++
 	m.tripped = m.tripped || m.Consecutive == DeadAfter
+	if m.Budget > 0 {
+		m.Spent = append(m.Spent, at)
+		slices.Sort(m.Spent)
+		m.tripped = m.tripped || len(m.Spent) == m.Budget
+	}
 	if m.Until != 0 {
 		return
 	}
@@ -182,24 +208,53 @@ func (m *machine) find(id string) int {
 
 // left is how many more guesses may be looked at before the outcome of those under way is known.
 func (m *machine) left() int {
-	return min(m.Max-len(m.Fails), DeadAfter-m.Consecutive) - len(m.Reservations)
+	most := min(m.Max-len(m.Fails), DeadAfter-m.Consecutive)
+	if m.Budget > 0 {
+		most = min(most, m.Budget-len(m.Spent))
+	}
+	if m.DelayFrom > 0 { // beyond it one at a time, or those in parallel would not wait for each other
+		most = min(most, max(m.DelayFrom-len(m.Fails), 1))
+	}
+	return most - len(m.Reservations)
+}
+
+// spent returns until when the budget is used up, or 0.
+func (m *machine) spent() Instant {
+	if m.Budget == 0 || len(m.Spent) < m.Budget {
+		return 0
+	}
+	return m.Spent[len(m.Spent)-m.Budget].add(BudgetPeriod + time.Millisecond) // one that is exactly that old still counts
+}
+
+// delayed returns until when the last failure makes everybody wait, or 0.
+func (m *machine) delayed() Instant {
+	n := len(m.Fails)
+	if wait := m.Wait(n); wait > 0 && m.Fails[n-1].add(wait) > m.now {
+		return m.Fails[n-1].add(wait)
+	}
+	return 0
 }
 
 func (m *machine) dead() bool   { return m.Consecutive >= DeadAfter }
 func (m *machine) locked() bool { return m.Until != 0 || m.dead() }
 
-func (m *machine) phase() Phase {
+// phase returns where the State stands, and until when.
+func (m *machine) phase() (Phase, Instant) {
 	switch {
 	case m.dead():
-		return Dead
+		return Dead, m.Until
 	case m.Until == held:
-		return Held
+		return Held, held
 	case m.Until > 0:
-		return Timed
+		return Timed, m.Until
+	case m.spent() > 0:
+		return Spent, m.spent()
+	case m.delayed() > 0:
+		return Delayed, m.delayed()
 	case m.left() <= 0:
-		return Full
+		return Full, 0
 	}
-	return Open
+	return Open, 0
 }
 
 func byDeadline(a, b Reservation) int { return cmp.Compare(a.Deadline, b.Deadline) }

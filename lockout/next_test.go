@@ -190,7 +190,7 @@ func TestLockedForHalfAnHourFromTheFifth(t *testing.T) {
 
 // LK-02: the hundredth consecutive failure kills the secret; unlocking does not revive it, a new secret does.
 func TestDeadAfterAHundred(t *testing.T) {
-	s := begin(t, Policy{Max: 7, Window: time.Hour, Lock: time.Hour, Lease: time.Second}) // so that the hundredth locks by nothing else
+	s := begin(t, Policy{Max: 7, Window: time.Hour, Lock: time.Hour, Lease: time.Second, MaxUnlocks: -1}) // so that the hundredth locks by nothing else
 	tripped := 0
 	for range DeadAfter {
 		a := s.tell("unlock x")
@@ -210,7 +210,7 @@ func TestDeadAfterAHundred(t *testing.T) {
 
 // LK-02: those under way count as failures of the hundred, so that parallel guesses do not overrun it.
 func TestDeadIsExactInParallel(t *testing.T) {
-	p := Policy{Max: 7, Window: time.Hour, Lock: time.Hour, Lease: time.Second} // after 98 failures a lock has just been opened
+	p := Policy{Max: 7, Window: time.Hour, Lock: time.Hour, Lease: time.Second, MaxUnlocks: -1} // after 98 failures a lock has just been opened
 	s := begin(t, p)
 	s.tell(strings.Repeat("unlock x ", DeadAfter-2) + "unlock")
 	require.Equal(t, Admit, s.tell("r1 r2").Verdict)
@@ -381,6 +381,26 @@ func TestStoredFormat(t *testing.T) {
 	require.Equal(t, `{"born":true}`, string(b))
 }
 
+// What this version adds to the stored format, and that a state which an older version wrote means what it meant.
+func TestStoredFormatOfBudgetsAndUnlocks(t *testing.T) {
+	p := Codes()
+	s := begin(t, p)
+	s.tell("x x x x x unlock")
+	const stored = `{"born":true,"consecutive":5,"spent":[1793620800000,1793620800000,1793620800000,1793620800000,1793620800000],` +
+		`"unlocks":[1793620800000],"at":1793620800000}`
+	b, err := json.Marshal(s.state)
+	require.NoError(t, err)
+	require.Equal(t, stored, string(b))
+
+	const older = `{"born":true,"fails":[1793620800000],"until":1793622600000,"locks":1,"consecutive":5,"at":1793620800000}`
+	var back State
+	require.NoError(t, json.Unmarshal([]byte(older), &back))
+	_, a := p.Next(back, Reserve("r1"), noon.Add(29*time.Minute))
+	require.Equal(t, Answer{Verdict: Locked, Phase: Timed, Until: noon.Add(30 * time.Minute)}, a)
+	_, a = p.Next(back, Reserve("r1"), noon.Add(30*time.Minute))
+	require.Equal(t, Answer{Verdict: Admit, Phase: Open}, a)
+}
+
 func TestValidateNamesEveryField(t *testing.T) {
 	require.NoError(t, Default().Validate())
 	require.NoError(t, Policy{}.Validate())
@@ -388,12 +408,22 @@ func TestValidateNamesEveryField(t *testing.T) {
 	for _, field := range []string{"Policy.Max is 101", "Policy.Window is 0s", "Policy.Lock is 1ns", "Policy.Lease is -1ns", "Policy.MaxLocks is -1"} {
 		require.ErrorContains(t, err, field)
 	}
+	p := Default()
+	p.Budget, p.DelayFrom, p.Delay = 101, 5, time.Minute
+	for _, says := range []string{"Policy.Budget is 101, must be 0 to 100", "DelayFrom is 5, must be 0, or 1 to below Max, which is 5", "MaxDelay is 0s, must be Delay to Window, which are 1m0s and 15m0s"} {
+		require.ErrorContains(t, p.Validate(), says)
+	}
+	p.Budget, p.DelayFrom = -1, 0
+	require.ErrorContains(t, p.Validate(), "Policy.Budget is -1")
+	require.ErrorContains(t, p.Validate(), "DelayFrom is 0, but Delay or MaxDelay is set")
+	require.NoError(t, growing().Validate())
+	require.NoError(t, Codes().Validate())
 	require.ErrorContains(t, Policy{Max: 1, Window: time.Second, Lease: time.Minute}.Validate(), "Policy.Lease is 1m0s, must not exceed Window, which is 1s")
 }
 
 func TestNames(t *testing.T) {
-	require.Equal(t, "none admit denied done invalid", fmt.Sprint(Verdict(0), " ", Admit, " ", Denied, " ", Done, " ", Verdict(99)))
-	require.Equal(t, "unknown open held dead invalid", fmt.Sprint(Unknown, " ", Open, " ", Held, " ", Dead, " ", Phase(99)))
+	require.Equal(t, "none admit denied done capped invalid", fmt.Sprint(Verdict(0), " ", Admit, " ", Denied, " ", Done, " ", Capped, " ", Verdict(99)))
+	require.Equal(t, "unknown open held dead delayed spent invalid", fmt.Sprint(Unknown, " ", Open, " ", Held, " ", Dead, " ", Delayed, " ", Spent, " ", Phase(99)))
 	require.Zero(t, held.Time())
 	require.Equal(t, noon, instant(noon.In(time.FixedZone("", 3600))).Time())
 }

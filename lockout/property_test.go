@@ -1,6 +1,7 @@
 package lockout
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"go/parser"
@@ -24,6 +25,14 @@ func policies() *rapid.Generator[Policy] {
 			Lock:     time.Duration(rapid.IntRange(0, 1800).Draw(t, "lock")) * time.Second,
 			Lease:    time.Duration(rapid.IntRange(1, 10).Draw(t, "lease")) * time.Second,
 			MaxLocks: rapid.IntRange(0, 3).Draw(t, "maxLocks"),
+
+			Budget:     rapid.IntRange(0, 12).Draw(t, "budget"),
+			MaxUnlocks: rapid.IntRange(-1, 3).Draw(t, "maxUnlocks"),
+		}
+		if p.Max > 1 && rapid.Bool().Draw(t, "delays") {
+			p.DelayFrom = rapid.IntRange(1, p.Max-1).Draw(t, "delayFrom")
+			p.Delay = time.Duration(rapid.IntRange(1, 10).Draw(t, "delay")) * time.Second
+			p.MaxDelay = max(p.Delay, p.Window*time.Duration(rapid.IntRange(0, 4).Draw(t, "maxDelay"))/4)
 		}
 		require.NoError(t, p.Validate())
 		return p
@@ -58,12 +67,32 @@ func TestInvariants(t *testing.T) {
 			require.True(t, slices.IsSorted(next.Fails))
 			require.True(t, next.sound(), "what it writes it can read")
 			require.GreaterOrEqual(t, next.At, s.At, "time never runs back")
-			if a.Phase == Open || a.Phase == Full {
+			switch a.Phase {
+			case Open, Full, Delayed, Spent:
 				require.LessOrEqual(t, len(next.Fails)+len(next.Reservations), p.Max)
 				require.LessOrEqual(t, next.Consecutive+len(next.Reservations), DeadAfter)
-			} else {
+				if p.Budget > 0 {
+					require.LessOrEqual(t, len(next.Spent)+len(next.Reservations), p.Budget, "S9")
+				}
+				if p.DelayFrom > 0 && len(next.Reservations) > 1 {
+					require.LessOrEqual(t, len(next.Fails)+len(next.Reservations), p.Max-1)
+				}
+			default:
 				require.NotContains(t, []Verdict{Admit, Busy, Granted}, a.Verdict, "no admit and no grant while refused")
 			}
+			if a.Phase == Delayed || a.Phase == Spent {
+				require.True(t, a.Until.After(skewed.Add(-5*time.Minute)), "until when, it says")
+				require.NotEqual(t, Busy, a.Verdict)
+				require.True(t, a.Verdict != Admit || reserved, "nobody new")
+			}
+			if e.kind != rebind {
+				require.Subset(t, next.Spent, recent(s.Spent, next.At), "S9: nothing refills the budget but a new secret and time")
+			}
+			if most := cmp.Or(p.MaxUnlocks, DefaultUnlocks); most > 0 {
+				require.LessOrEqual(t, len(next.Unlocks), most)
+				require.False(t, a.Verdict == Capped && len(next.Unlocks) < most)
+			}
+			require.True(t, slices.IsSorted(next.Spent) && slices.IsSorted(next.Unlocks))
 			require.Equal(t, a.Phase == Timed, next.Until > 0 && next.Consecutive < DeadAfter)
 			switch a.Verdict {
 			case Admit:
@@ -71,7 +100,7 @@ func TestInvariants(t *testing.T) {
 			case Granted:
 				require.Equal(t, right, e.kind, "a wrong secret is never granted")
 				require.True(t, reserved, "nor one that was not counted first")
-			case Locked, Busy:
+			case Locked, Busy, Capped:
 				require.LessOrEqual(t, next.Consecutive, s.Consecutive+len(s.Reservations), "only lapses count while refused")
 			}
 			if e.kind != rebind && a.Verdict != Granted {
@@ -80,6 +109,8 @@ func TestInvariants(t *testing.T) {
 
 			again, b := p.Next(next, e, skewed)
 			switch {
+			case a.Verdict == Done && e.kind == unlock && b.Phase == Spent:
+				require.Equal(t, Locked, b.Verdict, "what it could open is open")
 			case e.kind == right || e.kind == wrong:
 				require.Equal(t, Denied, b.Verdict, "settled once")
 				require.Equal(t, next.Consecutive, again.Consecutive, "a repeated event counts nothing")
@@ -89,6 +120,40 @@ func TestInvariants(t *testing.T) {
 				require.Equal(t, next, again)
 			}
 			s = next
+		}
+	})
+}
+
+// recent returns the times that are within the BudgetPeriod.
+func recent(times []Instant, at Instant) []Instant {
+	return drop(slices.Clone(times), BudgetPeriod, at)
+}
+
+// LK-05: between two looks beyond DelayFrom lies the wait that the failures before them earned, however parallel the guesses.
+func TestLooksAreSpaced(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := growing()
+		p.DelayFrom = rapid.IntRange(1, p.Max-1).Draw(t, "delayFrom")
+		s, at, pending := NewState(), noon, 0
+		failed := 0
+		var last time.Time
+		for i := range rapid.IntRange(1, 100).Draw(t, "events") {
+			at = at.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "wait")) * time.Millisecond)
+			var a Answer
+			if s, a = p.Next(s, Reserve(fmt.Sprint("g", i)), at); a.Phase == Timed {
+				return
+			}
+			if a.Verdict == Admit {
+				require.True(t, failed < p.DelayFrom || !at.Before(last.Add(p.Wait(failed))), "after %d failures", failed)
+				pending++
+			}
+			for pending > 0 && (len(s.Reservations) > 0) && rapid.Bool().Draw(t, "settle") {
+				s, a = p.Next(s, Wrong(s.Reservations[0].ID), at)
+				pending, failed, last = pending-1, failed+1, at
+			}
+			if len(s.Reservations) != pending { // one lapsed: another story
+				return
+			}
 		}
 	})
 }

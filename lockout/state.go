@@ -17,6 +17,8 @@ type State struct {
 	Until        Instant       `json:"until,omitempty"`        // end of the lock: 0 is open, -1 is until an administrator unlocks
 	Locks        int           `json:"locks,omitempty"`        // locks since the last success or unlock
 	Consecutive  int           `json:"consecutive,omitempty"`  // failures since the last success; only a new secret clears it otherwise
+	Spent        []Instant     `json:"spent,omitempty"`        // failures within the BudgetPeriod, oldest first, where there is a Budget
+	Unlocks      []Instant     `json:"unlocks,omitempty"`      // unlocks within a day, oldest first
 	At           Instant       `json:"at,omitempty"`           // newest time seen; never runs back
 }
 
@@ -61,5 +63,7 @@ func (s State) sound() bool {
 func (s State) clone() State {
 	s.Fails = slices.Clone(s.Fails)
 	s.Reservations = slices.Clone(s.Reservations)
+	s.Spent = slices.Clone(s.Spent)
+	s.Unlocks = slices.Clone(s.Unlocks)
 	return s
 }
