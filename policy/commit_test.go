@@ -64,18 +64,19 @@ func twoDesks(t *testing.T) (*house, *meddled, *policy.Tree) {
 func TestAnotherProcessIsFaster(t *testing.T) {
 	h, m, other := twoDesks(t)
 	ctx := t.Context()
+	bea := h.is("bea") // before anything happens: it commits a session
 	m.before = func() {
 		_, err := other.AsHost("faster").Change(ctx, policy.Set("owner", expiry(20)))
 		require.NoError(t, err)
 	}
-	_, err := h.tree.Change(ctx, h.is("bea"), "why", policy.Set("shop", expiry(30)))
+	_, err := h.tree.Change(ctx, bea, "why", policy.Set("shop", expiry(30)))
 	require.ErrorContains(t, err, `"shop": password.expiry 30d is looser than 20d, which "owner" has set`)
 
 	m.before = func() {
 		_, err := other.AsHost("faster").Change(ctx, policy.Add("more", "owner", nil))
 		require.NoError(t, err)
 	}
-	_, err = h.tree.Change(ctx, h.is("bea"), "why", policy.Set("shop", expiry(10)))
+	_, err = h.tree.Change(ctx, bea, "why", policy.Set("shop", expiry(10)))
 	require.NoError(t, err)
 	require.Equal(t, 10*day, h.expiry("shop"))
 	require.Equal(t, 20*day, h.expiry("more"), "and the other's is there too")
@@ -167,16 +168,17 @@ func TestTwoApproveAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []symbolon.OrgID{"business", "owner"}, p.Missing)
 	digest = p.Difference.Digest()
-	bea := authntest.Principal(t, otherRealm, authntest.Who{Actor: "bea"})
+	bea, omar := authntest.Principal(t, otherRealm, authntest.Who{Actor: "bea"}), h.is("omar")
 	m.before = func() {
 		p, err := there.Approve(ctx, bea, p.ID, digest)
 		require.NoError(t, err)
 		require.False(t, p.Done)
 	}
-	p, err = h.tree.Approve(ctx, h.is("omar"), p.ID, digest)
+	p, err = h.tree.Approve(ctx, omar, p.ID, digest)
 	require.NoError(t, err)
 	require.True(t, p.Done)
 	require.Len(t, p.Approvals, 2, "neither word is lost")
+	require.Nil(t, m.before)
 }
 
 // Whoever waits for a turn no longer than their context does.

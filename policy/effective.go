@@ -160,7 +160,28 @@ func (e Effective) Lockout() lockout.Policy {
 	}
 }
 
-// Password returns the rules for new passwords.
+// Password returns the rules for new passwords, and how long they last.
 func (e Effective) Password() password.Policy {
-	return password.Policy{MinLength: e.Count(PasswordMinLength), MaxLength: e.Count(PasswordMaxLength)}
+	names, _ := e.Names(PasswordClasses)
+	classes, err := password.ParseClasses(names...)
+	if err != nil { // their names are the words of the field
+		panic("policy: " + err.Error())
+	}
+	p := password.Policy{
+		MinLength:     e.Count(PasswordMinLength),
+		MaxLength:     e.Count(PasswordMaxLength),
+		Classes:       classes,
+		Sequences:     e.Flag(PasswordSequences),
+		Repeats:       e.Flag(PasswordRepeats),
+		AllowCommon:   !e.Flag(PasswordCommon),
+		History:       e.Count(PasswordHistory),
+		MinChanged:    e.Count(PasswordChanged),
+		MinAge:        e.Span(PasswordMinAge),
+		Expiry:        e.Span(PasswordExpiry),
+		TemporaryLife: e.Span(PasswordTemporary),
+	}
+	if p.Expiry > 0 { // what never expires gives no notice
+		p.Notice = e.Span(PasswordNotice)
+	}
+	return p
 }

@@ -114,9 +114,11 @@ func ExampleExplain() {
 	//   refuse repeated characters  no              standard
 	//   refuse common passwords     yes             standard
 	//   refuse former passwords     0 passwords     standard
+	//   must differ in              0 characters    standard
 	//   minimum age                 0m              standard
 	//   expires after               30d             north
 	//   notice before expiry        10d             owner
+	//   a temporary one lasts       1d              standard
 	//
 	// Lockout
 	//   failures that lock      5 failures      standard

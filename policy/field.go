@@ -21,9 +21,11 @@ const (
 	PasswordRepeats   Field = "password.repeats"   // refuse runs of one character; yes
 	PasswordCommon    Field = "password.common"    // refuse common ones; yes
 	PasswordHistory   Field = "password.history"   // how many former ones are refused; higher
+	PasswordChanged   Field = "password.changed"   // in how many characters it must differ from the last one; higher
 	PasswordMinAge    Field = "password.minAge"    // before the owner may change it again, unless it must be changed; longer
 	PasswordExpiry    Field = "password.expiry"    // days after which it must be changed; shorter
 	PasswordNotice    Field = "password.notice"    // days before the expiry from which its owner is told; shorter, at most the expiry
+	PasswordTemporary Field = "password.temporary" // life of one that must be changed at once; shorter
 
 	LockoutFailures Field = "lockout.failures" // within the window that lock; lower
 	LockoutWindow   Field = "lockout.window"   // how long a failure counts; longer
@@ -71,9 +73,11 @@ var fields = [...]spec{
 	{field: PasswordRepeats, title: "refuse repeated characters", kind: yesNo, order: higher, standard: Flag(false)},
 	{field: PasswordCommon, title: "refuse common passwords", kind: yesNo, order: higher, standard: Flag(true)},
 	{field: PasswordHistory, title: "refuse former passwords", kind: number, order: higher, most: 24, things: "passwords", standard: Count(0)},
+	{field: PasswordChanged, title: "must differ in", kind: number, order: higher, most: 16, things: "characters", standard: Count(0)},
 	{field: PasswordMinAge, title: "minimum age", kind: span, order: higher, most: day, unit: minute, standard: Span(0)},
 	{field: PasswordExpiry, title: "expires after", kind: span, order: lower, least: day, most: 3650 * day, unit: day, endless: "never", standard: NoLimit()},
 	{field: PasswordNotice, title: "notice before expiry", kind: span, order: lower, most: 90 * day, unit: day, standard: Days(14)},
+	{field: PasswordTemporary, title: "a temporary one lasts", kind: span, order: lower, least: minute, most: 30 * day, unit: 1, standard: Days(1)},
 
 	{field: LockoutFailures, title: "failures that lock", kind: number, order: lower, least: 1, most: 100, things: "failures", standard: Count(5)},
 	{field: LockoutWindow, title: "a failure counts for", kind: span, order: higher, least: minute, most: 30 * day, unit: 1, standard: Span(15 * time.Minute)},

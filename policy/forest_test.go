@@ -11,6 +11,7 @@ import (
 
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/lockout"
+	"github.com/symbolon-auth/symbolon/password"
 )
 
 // network is the business network of the source (C1).
@@ -99,7 +100,8 @@ func TestInherited(t *testing.T) {
 		require.Equal(t, want, e.Get(field), field)
 	}
 	require.Equal(t, lockout.Policy{Max: 3, Window: 15 * time.Minute, Lock: 30 * time.Minute, Lease: 10 * time.Second}, e.Lockout(), "C14")
-	require.Equal(t, 15, e.Password().MinLength)
+	require.Equal(t, password.Policy{MinLength: 15, MaxLength: 256, Expiry: 5 * 24 * time.Hour, Notice: 5 * 24 * time.Hour,
+		TemporaryLife: 24 * time.Hour}, e.Password())
 	require.Equal(t, 5*24*time.Hour, e.Span(PasswordExpiry))
 	require.True(t, e.Flag(PasswordCommon))
 	require.True(t, e.Allows(SecondFactorMethods, "otp"))
@@ -117,6 +119,27 @@ func TestLockouts(t *testing.T) {
 	e, err := f.Effective("pci")
 	require.NoError(t, err)
 	require.Equal(t, lockout.Policy{Max: 10, Window: 15 * time.Minute, Lock: 0, MaxLocks: 2, Lease: 10 * time.Second}, e.Lockout())
+}
+
+// PW-18, PW-19, PW-20: what a tree says of passwords reaches package password, and is off until somebody sets it.
+func TestPasswords(t *testing.T) {
+	f, err := NewForest(
+		Node{"plain", "", nil},
+		Node{"classic", "", Settings{PasswordMinLength: Count(8), PasswordClasses: Names("upper", "lower", "digit"), PasswordSequences: Flag(true),
+			PasswordRepeats: Flag(true), PasswordHistory: Count(1), PasswordChanged: Count(3), PasswordMinAge: Days(1), PasswordExpiry: Days(90), PasswordNotice: Days(7)}},
+		Node{"lax", "", Settings{PasswordCommon: Flag(false)}})
+	require.NoError(t, err)
+	for org, want := range map[symbolon.OrgID]password.Policy{
+		"plain": password.Default(),
+		"classic": {MinLength: 8, MaxLength: 256, Classes: password.Upper | password.Lower | password.Digit, Sequences: true, Repeats: true, History: 1,
+			MinChanged: 3, MinAge: 24 * time.Hour, Expiry: 90 * 24 * time.Hour, Notice: 7 * 24 * time.Hour, TemporaryLife: 24 * time.Hour},
+		"lax": {MinLength: 15, MaxLength: 256, AllowCommon: true, TemporaryLife: 24 * time.Hour},
+	} {
+		e, err := f.Effective(org)
+		require.NoError(t, err)
+		require.Equal(t, want, e.Password(), org)
+		require.NoError(t, e.Password().Validate())
+	}
 }
 
 // S8: what is not known lets nobody in.

@@ -54,8 +54,8 @@ func values(s *spec) *rapid.Generator[Value] {
 // stricterIs is written by hand, so that a row of the table with the wrong order shows.
 var stricterIs = map[Field]string{
 	PasswordMinLength: "more", PasswordMaxLength: "less", PasswordClasses: "superset", PasswordSequences: "more",
-	PasswordRepeats: "more", PasswordCommon: "more", PasswordHistory: "more", PasswordMinAge: "more",
-	PasswordExpiry: "less", PasswordNotice: "less",
+	PasswordRepeats: "more", PasswordCommon: "more", PasswordHistory: "more", PasswordChanged: "more", PasswordMinAge: "more",
+	PasswordExpiry: "less", PasswordNotice: "less", PasswordTemporary: "less",
 	LockoutFailures: "less", LockoutWindow: "more", LockoutDuration: "more", LockoutRepeats: "less",
 	SessionConcurrent: "less", SessionIdle: "less", SessionAbsolute: "less",
 	SecondFactorRequired: "more", SecondFactorMethods: "subset",
@@ -187,4 +187,12 @@ func TestSpans(t *testing.T) {
 		require.False(t, ok, text)
 	}
 	require.Equal(t, "-1d", formatSpan(-day), "what is refused is shown as it is")
+}
+
+// What people read in errors.
+func TestValuesPrint(t *testing.T) {
+	for want, v := range map[string]Value{"12": Count(12), "1h30m": Span(90 * time.Minute), "60d": Days(60), "true": Flag(true),
+		"otp sms": Names("sms", "otp", "sms"), "no limit": NoLimit(), "nothing": {}} {
+		require.Equal(t, want, v.String())
+	}
 }

@@ -16,7 +16,7 @@ import (
 // PO-26: unknown keys, wrong units and contradictions stop the load, each with its place and the reason.
 func TestMistakes(t *testing.T) {
 	for _, c := range []struct{ text, want, because string }{
-		{`{"password": {"minLenght": 12}}`, `1:15: "minLenght" is not a member of password; there are classes, common, expiry, history, maxLength, minAge, minLength, notice, repeats, sequences`, "misspelt"},
+		{`{"password": {"minLenght": 12}}`, `1:15: "minLenght" is not a member of password; there are changed, classes, common, expiry, history, maxLength, minAge, minLength, notice, repeats, sequences, temporary`, "misspelt"},
 		{`{"pasword": {"minLength": 12}}`, `1:2: "pasword" is not a member of settings; there are lockout, password, secondFactor, session, token, verification`, "a group misspelt"},
 		{"{\n  \"password\": {\n    \"expiry\": 60\n  }\n}", `3:15: password.expiry must be a duration in days from "1d" to "3650d", or "never"`, "no unit: seconds, days?"},
 		{`{"password": {"expiry": "90m"}}`, `1:25: password.expiry must be a duration in days from "1d" to "3650d", or "never"`, "a wrong unit"},

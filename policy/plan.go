@@ -86,6 +86,9 @@ func (f *Forest) Plan(steps ...Step) (*Forest, Difference, error) {
 	}
 	p := planner{Difference: Difference{Steps: slices.Clone(steps)}, before: f, nodes: f.all()}
 	for _, s := range steps {
+		if s.do == add && f.nodes[s.org] != nil { // removed and added at once, it would be moved past those who decide about moves
+			return nil, Difference{}, Breaches{{Org: s.org, Reason: "is in the tree already; to put it elsewhere, move it"}}
+		}
 		p.need(s)
 		if b := s.apply(p.nodes); b != nil {
 			return nil, Difference{}, Breaches{*b}
@@ -128,10 +131,8 @@ func (p *planner) need(s Step) {
 			}
 		}
 	case move:
-		from := p.path(s.org)
-		from = from[min(1, len(from)):]
-		to := p.path(s.parent)
-		p.authority(cmp.Or(from...))
+		from, to := p.path(s.org), p.path(s.parent)
+		p.authority(p.nodes[s.org].Parent)
 		p.authority(s.parent)
 		p.moved = append(p.moved, s.org)
 		common := slices.IndexFunc(from, func(o symbolon.OrgID) bool { return slices.Contains(to, o) })
@@ -140,11 +141,11 @@ func (p *planner) need(s Step) {
 			p.judge(from[common])
 			return
 		}
-		// Nobody is above both, so both sides decide, each at its highest.
-		p.Top = true
-		p.judge(slices.Concat([]symbolon.OrgID{s.org}, from)[len(from)])
-		if len(to) > 0 {
-			p.judge(to[len(to)-1])
+		p.Top = true // nobody is above both, so both sides decide, each at its top
+		for _, side := range [][]symbolon.OrgID{from, to} {
+			if n := len(side); n > 0 {
+				p.judge(side[n-1])
+			}
 		}
 	}
 }
@@ -173,15 +174,15 @@ func (p *planner) standing(org symbolon.OrgID) symbolon.OrgID {
 	return org
 }
 
+// path returns the organisation and those above it, as the tree stands by now.
 func (p *planner) path(org symbolon.OrgID) (up []symbolon.OrgID) {
-	for org != "" {
-		if _, ok := p.nodes[org]; !ok {
-			break
+	for {
+		n, ok := p.nodes[org]
+		if !ok {
+			return up
 		}
-		up = append(up, org)
-		org = p.nodes[org].Parent
+		up, org = append(up, org), n.Parent
 	}
-	return up
 }
 
 // compare fills in what follows.

@@ -77,7 +77,7 @@ func TestImpossibleSteps(t *testing.T) {
 		step Step
 		want string
 	}{
-		{Add("shop", "owner", nil), `"shop" is in the tree already`},
+		{Add("shop", "owner", nil), `"shop" is in the tree already; to put it elsewhere, move it`},
 		{Add("new", "nowhere", nil), `"new" cannot come under "nowhere", which is not in the tree`},
 		{Set("nowhere", nil), `"nowhere" is not in the tree`},
 		{Unset("shop", PasswordExpiry), `"shop": password.expiry is not set there`},
@@ -90,7 +90,11 @@ func TestImpossibleSteps(t *testing.T) {
 		_, _, err := network(t).Plan(c.step)
 		require.ErrorContains(t, err, c.want)
 	}
-	_, _, err := network(t).Plan()
+	_, _, err := network(t).Plan(Remove("shop"), Add("shop", "rival", nil))
+	require.ErrorContains(t, err, "to put it elsewhere, move it", "nor by a detour (S7)")
+	_, _, err = network(t).Plan(Add("new", "shop", nil), Add("new", "owner", nil))
+	require.ErrorContains(t, err, `"new" is in the tree already`)
+	_, _, err = network(t).Plan()
 	require.ErrorContains(t, err, "a change has 1 to 24 steps, not 0")
 	_, _, err = network(t).Plan(make([]Step, MaxSteps+1)...)
 	require.ErrorContains(t, err, "a change has 1 to 24 steps, not 25")
