@@ -24,9 +24,10 @@ var oneRedis = kind{
 	name: "Redis",
 	fresh: func(t testing.TB) string {
 		t.Helper()
-		addr, prefix := Require(t, Redis), "symbolon-test:"+rand.Text()+":"
+		addr := Require(t, Redis)
+		prefix, remove := NewRedisKeys(addr)
 		t.Cleanup(func() {
-			if err := removeKeys(addr, prefix); err != nil {
+			if err := remove(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -67,6 +68,13 @@ func openRedis(ctx context.Context, at string) (storage.Store, func() error, err
 		return nil, nil, errors.Join(err, client.Close())
 	}
 	return s, client.Close, nil
+}
+
+// NewRedisKeys returns a prefix for keys on the server that nobody else uses, and
+// what removes them.
+func NewRedisKeys(addr string) (prefix string, remove func() error) {
+	prefix = "symbolon-test:" + rand.Text() + ":"
+	return prefix, func() error { return removeKeys(addr, prefix) }
 }
 
 // RedisOptions returns options for one client. Each has its own: go-redis keeps
