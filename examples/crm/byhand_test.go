@@ -23,7 +23,9 @@ func TestByHand(t *testing.T) {
 			t.Skip("it is run by a shell, with curl and sed:", err)
 		}
 	}
-	typed, keyboard := io.Pipe()
+	sh := exec.CommandContext(t.Context(), "sh", "-eu", "-c", byHand)
+	keyboard, err := sh.StdinPipe()
+	require.NoError(t, err)
 	p := sqlite(t)
 	_, c := served(t, p, func(_ context.Context, m authn.Message) error {
 		_, err := io.WriteString(keyboard, m.Code.Reveal()+"\n")
@@ -31,11 +33,10 @@ func TestByHand(t *testing.T) {
 	})
 	call, interrupt := rings(t, c, p, "mia:cust-42")
 
-	sh := exec.CommandContext(t.Context(), "sh", "-eu", "-c", byHand)
+	_, err = io.WriteString(keyboard, callHeader+": "+call+"\n")
+	require.NoError(t, err)
 	sh.Env = append(sh.Environ(), "crm="+c.base, "no_proxy=*")
-	sh.Stdin = io.MultiReader(strings.NewReader(callHeader+": "+call+"\n"), typed)
 	out, err := sh.CombinedOutput()
-	_ = keyboard.Close()
 	require.NoError(t, err, string(out))
 	rest := string(out)
 	for _, shown := range []string{
@@ -55,7 +56,7 @@ func TestByHand(t *testing.T) {
 // The same without a shell: each address is one of a route.
 func TestByHandKnowsTheRoutes(t *testing.T) {
 	s, _ := served(t, sqlite(t), nowhere)
-	found := regexp.MustCompile(`curl -s "?\$crm([^ "]+)[^|]*`).FindAllStringSubmatch(byHand, -1)
+	found := regexp.MustCompile(`curl -s "?\$crm([^ "]+)[^|\n]*`).FindAllStringSubmatch(byHand, -1)
 	require.Len(t, found, strings.Count(byHand, "curl"), "every curl is looked at")
 	for _, command := range found {
 		method := "GET"

@@ -71,9 +71,13 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	httpauth.Refuse(w, err)
 }
 
-// failed tells the operator of a request that could not be served: the store or
-// a directory is down, or the fault is ours. It logs the route, not the address,
-// which may name a customer.
+// failed tells the operator what neither an answer nor the audit says: the store
+// or a directory is down, the fault is ours, or why a token was refused, which
+// happens every day. It logs the route, not the address, which may name a customer.
 func failed(r *http.Request, err error) {
-	slog.Error("a request could not be served", "route", r.Pattern, "err", err)
+	level := slog.LevelError
+	if errors.Is(err, symbolon.ErrRefused) {
+		level = slog.LevelInfo
+	}
+	slog.Log(r.Context(), level, "a request was not served", "route", r.Pattern, "err", err)
 }
