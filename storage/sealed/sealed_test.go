@@ -422,7 +422,7 @@ func TestRotationUnderTraffic(t *testing.T) {
 // nothing is live must not become unreadable.
 func TestRotationKeepsExpiries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inner := memory.New()
+		inner := storagetest.Strict(t, memory.New()) // which would leave out of a Scan what was put with Point
 		s := over(t, inner, nil)
 		soon, late := put("soon", "1"), put("late", "2")
 		soon.ExpiresAt, late.ExpiresAt = time.Now().Add(time.Second), time.Now().Add(time.Hour)
@@ -443,6 +443,50 @@ func TestRotationKeepsExpiries(t *testing.T) {
 		o.Cond = storage.Absent
 		commit(t, s, "acme/3f", o)
 	})
+}
+
+// No process writes with a key that is being retired: what it knows of keys grows
+// old, and a commit ends before they may be gone.
+func TestNobodyWritesWithARetiredKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := &watched{Store: memory.New()}
+		here, there := over(t, inner, nil), over(t, inner, nil)
+		commit(t, there, "acme/00", put("a", "1"))
+		_, err := here.Rotate(t.Context(), "acme")
+		require.NoError(t, err)
+		commit(t, there, "acme/00", put("b", "2"))
+		require.Equal(t, "2", string(get(t, over(t, inner, nil), "acme/00", "b").Value))
+
+		time.Sleep(20 * time.Second)
+		commit(t, there, "acme/00", put("c", "3"))
+		require.Equal(t, 40*time.Second, inner.left, "twice Refresh from when the keys were read")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		o := put("d", "4")
+		require.NoError(t, there.Commit(ctx, storage.Batch{Shard: "acme/00", Now: time.Now(), Ops: []storage.Op{o}}))
+		require.Equal(t, time.Second, inner.left, "the caller's own deadline, if it is shorter")
+
+		// Keys that are gone are not made anew under a process that knew them.
+		commit(t, inner, "~keys", storage.Op{Act: storage.Delete, Name: "acme", Cond: storage.Any})
+		time.Sleep(30 * time.Second)
+		_, err = there.Get(t.Context(), "acme/00", "a")
+		require.ErrorContains(t, err, "or gone")
+		err = there.Commit(t.Context(), storage.Batch{Shard: "acme/00", Now: time.Now(), Ops: []storage.Op{put("e", "5")}})
+		require.ErrorContains(t, err, "or gone")
+	})
+}
+
+// watched remembers how long the last commit was allowed to take.
+type watched struct {
+	storage.Store
+	left time.Duration
+}
+
+func (w *watched) Commit(ctx context.Context, b storage.Batch) error {
+	if end, ok := ctx.Deadline(); ok {
+		w.left = time.Until(end)
+	}
+	return w.Store.Commit(ctx, b)
 }
 
 // A rotation that breaks off loses nothing, and the next one comes to the end.
