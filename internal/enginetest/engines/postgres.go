@@ -3,6 +3,7 @@ package engines
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -51,23 +52,43 @@ func PostgresSchema(t testing.TB, database string) string {
 // EmptyPostgresSchema is PostgresSchema without the tables.
 func EmptyPostgresSchema(t testing.TB, database string) string {
 	t.Helper()
-	name := fresh()
-	at, err := url.Parse(database)
+	at, drop, err := emptySchema(database)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := carryOut("pgx", database, "CREATE SCHEMA "+name); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		if err := carryOut("pgx", database, "DROP SCHEMA "+name+" CASCADE"); err != nil {
+		if err := drop(); err != nil {
 			t.Error(err)
 		}
 	})
-	query := at.Query()
+	return at
+}
+
+// NewPostgresSchema is PostgresSchema for programs, which drop it themselves.
+func NewPostgresSchema(database string) (at string, drop func() error, err error) {
+	at, drop, err = emptySchema(database)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := migrate("pgx", at, sqlstore.PostgreSQL); err != nil {
+		return "", nil, errors.Join(err, drop())
+	}
+	return at, drop, nil
+}
+
+func emptySchema(database string) (at string, drop func() error, err error) {
+	u, err := url.Parse(database)
+	if err != nil {
+		return "", nil, err
+	}
+	name := fresh()
+	if err := carryOut("pgx", database, "CREATE SCHEMA "+name); err != nil {
+		return "", nil, err
+	}
+	query := u.Query()
 	query.Set("search_path", name)
-	at.RawQuery = query.Encode()
-	return at.String()
+	u.RawQuery = query.Encode()
+	return u.String(), func() error { return carryOut("pgx", database, "DROP SCHEMA "+name+" CASCADE") }, nil
 }
 
 // fresh returns a name for a schema or a database that nobody else uses.

@@ -15,15 +15,21 @@ func openSQL(ctx context.Context, driver, source string, d sqlstore.Dialect) (*s
 	if err != nil {
 		return nil, nil, fmt.Errorf("open %v: %w", d, err)
 	}
-	if d != sqlstore.SQLite { // four processes of a fleet fit into what servers allow
-		db.SetMaxOpenConns(16)
-		db.SetMaxIdleConns(16)
+	if d != sqlstore.SQLite {
+		Limit(db)
 	}
 	s, err := sqlstore.New(ctx, db, d, nil)
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return s, func() error { return errors.Join(s.Close(), db.Close()) }, nil
+}
+
+// Limit gives a pool a size with which four processes of a fleet fit into what
+// servers allow.
+func Limit(db *sql.DB) {
+	db.SetMaxOpenConns(16)
+	db.SetMaxIdleConns(16)
 }
 
 // carryOut runs statements on the server.
