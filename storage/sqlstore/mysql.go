@@ -237,17 +237,15 @@ func (e *mysql) sweep(ctx context.Context, before time.Time, limit int) (int, er
 	if err != nil {
 		return 0, err
 	}
-	for {
-		done, err := stmt.ExecContext(ctx, before.UnixMilli(), limit)
-		if undone(e.sqlState(err)) && ctx.Err() == nil {
-			continue // somebody was writing what we met, and has it now
-		}
-		if err != nil {
-			return 0, err
-		}
-		swept, err := done.RowsAffected()
-		return int(swept), err
+	done, err := stmt.ExecContext(ctx, before.UnixMilli(), limit)
+	if undone(e.sqlState(err)) {
+		return 0, storage.ErrConflict
 	}
+	if err != nil {
+		return 0, err
+	}
+	swept, err := done.RowsAffected()
+	return int(swept), err
 }
 
 func (e *mysql) now(ctx context.Context) (time.Time, error) {

@@ -131,6 +131,9 @@ func (e *postgres) sweep(ctx context.Context, before time.Time, limit int) (int,
 	done, err := e.db.ExecContext(ctx, `DELETE FROM symbolon_records WHERE expires > 0 AND expires <= $1 AND (shard, name) IN
 		(SELECT shard, name FROM symbolon_records WHERE expires > 0 AND expires <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 		before.UnixMilli(), limit)
+	if undone(e.sqlState(err)) {
+		return 0, storage.ErrConflict
+	}
 	if err != nil {
 		return 0, err
 	}

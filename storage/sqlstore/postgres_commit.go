@@ -41,7 +41,7 @@ const (
 // loneOp returns the statement for a batch of one op, which is not a Check.
 func loneOp(b storage.Batch) *statement {
 	s := &statement{mark: dollar, args: make([]any, 0, 7)}
-	s.op(b.Ops[0], s.arg(b.Shard), b.Now.UnixMilli())
+	s.op(b.Ops, s.arg(b.Shard), b.Now.UnixMilli())
 	return s
 }
 
@@ -55,45 +55,61 @@ func manyOps(b storage.Batch) *statement {
 	return opByOp(b.Shard, ops, b.Now.UnixMilli())
 }
 
-// opByOp gives each op a table expression of its own. They are carried out in
-// the order in which the product mentions them, all of them.
+// opByOp gives each op, or each run of Puts of one kind, a table expression of
+// its own. They are carried out in the order in which the product mentions them,
+// and what it does not mention comes last.
 func opByOp(shard string, ops []storage.Op, now int64) *statement {
 	s := &statement{mark: dollar, args: make([]any, 0, 1+6*len(ops))}
 	s.Grow(512 * len(ops))
 	in := s.arg(shard)
-	product := "1"
-	for i, o := range ops {
-		name := [...]string{"a", "b", "c"}[i]
-		s.add([...]string{`WITH `, `, `, `, `}[i], name, ` AS (`)
-		s.op(o, in, now)
-		if o.Act != storage.Check {
+	product := ""
+	for i, next := 0, 0; i < len(ops); i = next {
+		next = i + 1
+		for next < len(ops) && ops[i].Act == storage.Put && ops[i].Cond != storage.Match && kindOf(ops[next]) == kindOf(ops[i]) {
+			next++
+		}
+		name := names[i]
+		s.add([...]string{`WITH `, `, `}[min(i, 1)], name, ` AS (`)
+		s.op(ops[i:next], in, now)
+		if ops[i].Act != storage.Check {
 			s.add(` RETURNING 1`)
 		}
 		s.add(`)`)
-		if o.Cond == storage.Any {
-			product += ` * (SELECT 1 + 0 * count(*) FROM ` + name + `)` // asked all the same, for the order
-		} else {
-			product += ` * (SELECT count(*) FROM ` + name + `)`
+		switch {
+		case ops[i].Cond != storage.Any:
+			product += ` * ((SELECT count(*) FROM ` + name + `) / ` + count[next-i] + `)`
+		case next < len(ops): // asked all the same, for the order
+			product += ` * (SELECT 1 + 0 * count(*) FROM ` + name + `)`
 		}
 	}
-	s.add(` SELECT 1 / (`, product, `)`)
+	s.add(` SELECT 1 / (1`, product, `)`)
 	return s
 }
 
-// op adds what carries out o when its condition holds, which is that of
-// storage.Op.Holds, and otherwise touches no row.
-func (s *statement) op(o storage.Op, shard string, now int64) {
-	value, expires := stored(o)
-	name := s.arg(o.Name)
+var (
+	names = [fewOps]string{"a", "b", "c"}
+	count = [fewOps + 1]string{"0", "1", "2", "3"}
+)
+
+// op adds what carries out a run of ops when their conditions hold, which are
+// those of storage.Op.Holds, and otherwise touches no row. Several are Puts.
+func (s *statement) op(run []storage.Op, shard string, now int64) {
+	o := run[0]
 	match := func() {
-		s.add(` WHERE shard = `, shard, ` AND name = `, name, ` AND version = `, s.arg(o.If[:]), ` AND (expires = 0 OR expires > `, s.arg(now), `)`)
+		s.add(` WHERE shard = `, shard, ` AND name = `, s.arg(o.Name), ` AND version = `, s.arg(o.If[:]), ` AND (expires = 0 OR expires > `, s.arg(now), `)`)
 	}
 	switch {
 	case o.Act == storage.Put && o.Cond == storage.Match:
+		value, expires := stored(o)
 		s.add(`UPDATE symbolon_records SET value = `, s.arg(value), `, version = `, s.arg(o.Version[:]), `, expires = `, s.arg(expires))
 		match()
 	case o.Act == storage.Put:
-		s.add(upsert, `VALUES (`, shard, `, `, name, `, `, s.arg(value), `, `, s.arg(o.Version[:]), `, `, s.arg(expires), `)`, onConflict)
+		s.add(upsert, `VALUES `)
+		for i, o := range run {
+			value, expires := stored(o)
+			s.add([...]string{`(`, `, (`}[min(i, 1)], shard, `, `, s.arg(o.Name), `, `, s.arg(value), `, `, s.arg(o.Version[:]), `, `, s.arg(expires), `)`)
+		}
+		s.add(onConflict)
 		if o.Cond == storage.Absent {
 			s.add(` WHERE r.expires > 0 AND r.expires <= `, s.arg(now))
 		}
@@ -105,7 +121,7 @@ func (s *statement) op(o storage.Op, shard string, now int64) {
 		s.add(`DELETE FROM symbolon_records`)
 		match()
 	default:
-		s.add(`DELETE FROM symbolon_records WHERE shard = `, shard, ` AND name = `, name)
+		s.add(`DELETE FROM symbolon_records WHERE shard = `, shard, ` AND name = `, s.arg(o.Name))
 	}
 }
 

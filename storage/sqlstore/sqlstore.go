@@ -240,6 +240,9 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, er
 	for swept < limit {
 		step := min(limit-swept, sweepStep)
 		n, err := s.engine.sweep(ctx, before, step)
+		if errors.Is(err, storage.ErrConflict) && ctx.Err() == nil {
+			continue // somebody was writing what we met, and has written it now
+		}
 		if err != nil {
 			return swept, fmt.Errorf("sqlstore: sweep: %w", err)
 		}
