@@ -1,6 +1,9 @@
 package password
 
 import (
+	"fmt"
+	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"unicode"
@@ -19,6 +22,12 @@ type About struct {
 	// Previous is the password that this one replaces, if it was typed just now; else "".
 	Previous string
 }
+
+// Format prints REDACTED, whatever the verb.
+func (a About) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue logs REDACTED.
+func (a About) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 const (
 	maxWords    = 64  // that are looked at, and parts of them

@@ -3,6 +3,8 @@ package password
 import (
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"slices"
 	"time"
 )
@@ -18,6 +20,12 @@ type Change struct {
 	// Temporary is a password that its owner did not choose. Generate it; it must be changed at once.
 	Temporary bool
 }
+
+// Format prints REDACTED, whatever the verb.
+func (c Change) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue logs REDACTED.
+func (c Change) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // Change returns the record that would follow from a change, and stores nothing: it is the dry run, and the change is to
 // store what it returns. The error is [Violations] with every broken rule at once, the history among them, or wraps

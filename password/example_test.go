@@ -78,7 +78,7 @@ func ExampleScheme() {
 // Keep hashes under a key that is not in the store. One line more tells whose they are.
 func ExamplePepper() {
 	hasher, err := password.NewHasher(&password.Options{Pepper: password.Pepper{
-		Keys: map[int][]byte{1: []byte("32 bytes from where keys are kept")}, Current: 1,
+		Keys: map[int]password.Key{1: []byte("32 bytes from where keys are kept")}, Current: 1,
 	}})
 	if err != nil {
 		panic(err)

@@ -50,7 +50,7 @@ type Hasher struct {
 	schemes map[string]Scheme
 	pepper  Pepper
 	mix     []share
-	mixKey  []byte
+	mixKey  Key
 	owner   Owner
 	line    chan struct{} // holds one for each who waits or hashes
 	slots   chan struct{} // holds one for each who hashes

@@ -141,7 +141,7 @@ func FuzzImported(f *testing.F) {
 	} {
 		f.Add(s, "password")
 	}
-	h := hasher(f, Options{Pepper: Pepper{Keys: map[int][]byte{1: make([]byte, 32)}, Current: 1}})
+	h := hasher(f, Options{Pepper: Pepper{Keys: map[int]Key{1: make([]byte, 32)}, Current: 1}})
 	s, err := h.For(Owner{"t", "a", "f"}).Acquire(f.Context())
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, stored, typed string) {

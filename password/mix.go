@@ -13,7 +13,7 @@ import (
 // accounts that still has such hashes is named here, and the same part of the logins that do not exist, or have no
 // password, costs as much; which ones is drawn from the [Owner] and stays. Lower the parts as accounts move on.
 type Mix struct {
-	Key   []byte             // 32 random bytes or more, from a place like that of a pepper; it stays the same for ever
+	Key   Key                // from a place like that of a pepper; it stays the same for ever
 	Parts map[string]float64 // of all accounts, by any one hash of that kind and cost; together at most 1
 }
 
@@ -25,8 +25,8 @@ type share struct {
 
 // shares reads the hashes of the mix, with everything that is wrong.
 func (h *Hasher) shares(m Mix) (all []share, wrong []error) {
-	if len(m.Parts) > 0 && len(m.Key) < 32 {
-		wrong = append(wrong, fmt.Errorf("password: Options.Mix.Key has %d bytes, must have 32 or more", len(m.Key)))
+	if len(m.Parts) > 0 && len(m.Key) < leastKey {
+		wrong = append(wrong, fmt.Errorf("password: Options.Mix.Key has %d bytes, must have %d or more", len(m.Key), leastKey))
 	}
 	var sum float64
 	for i, s := range slices.Sorted(maps.Keys(m.Parts)) {

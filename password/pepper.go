@@ -23,8 +23,8 @@ import (
 // A hash is sealed whole, whatever its kind, so that imported ones are protected at once and need no sign-in, see
 // [Hasher.Seal]; and so are a change of the key, and the first key of an installation.
 type Pepper struct {
-	Keys    map[int][]byte // of 32 random bytes or more, by version from 1; drop one when no record is under it any more
-	Current int            // version that new hashes get
+	Keys    map[int]Key // by version from 1; drop one when no record is under it any more
+	Current int         // version that new hashes get
 	// Bare also verifies hashes that are under no key, while a store that is older than its pepper is being moved. As long
 	// as it is set, a writer of the store can plant a hash of his own.
 	Bare bool
@@ -32,15 +32,20 @@ type Pepper struct {
 
 const pepper = "pepper"
 
+// Key is 32 random bytes or more. It does not print, log or marshal.
+type Key []byte
+
+const leastKey = 32
+
 // Format prints REDACTED, whatever the verb.
-func (p Pepper) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue logs REDACTED.
-func (p Pepper) LogValue() slog.Value { return slog.StringValue(redacted) }
+func (k Key) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalText refuses, and so does everything that is built on it.
-func (p Pepper) MarshalText() ([]byte, error) {
-	return nil, errors.New("password: a Pepper does not marshal; it stays where keys are kept")
+func (k Key) MarshalText() ([]byte, error) {
+	return nil, errors.New("password: a Key does not marshal; it stays where keys are kept")
 }
 
 func (p Pepper) isZero() bool { return len(p.Keys) == 0 && p.Current == 0 && !p.Bare }
@@ -52,8 +57,8 @@ func (p Pepper) validate() []error {
 	}
 	var wrong []error
 	for _, version := range slices.Sorted(maps.Keys(p.Keys)) {
-		if n := len(p.Keys[version]); version < 1 || n < 32 {
-			wrong = append(wrong, fmt.Errorf("password: Options.Pepper.Keys[%d] has %d bytes, must have 32 or more, under a version from 1", version, n))
+		if n := len(p.Keys[version]); version < 1 || n < leastKey {
+			wrong = append(wrong, fmt.Errorf("password: Options.Pepper.Keys[%d] has %d bytes, must have %d or more, under a version from 1", version, n, leastKey))
 		}
 	}
 	if p.Keys[p.Current] == nil {
@@ -73,7 +78,7 @@ type Owner struct {
 func (o Owner) whole() bool { return o.Tenant != "" && o.Account != "" && o.Factor != "" }
 
 // draw returns 32 bytes that only who has the key can draw for this owner.
-func (o Owner) draw(key []byte, purpose string) []byte {
+func (o Owner) draw(key Key, purpose string) []byte {
 	mac := hmac.New(sha256.New, key)
 	for _, part := range []string{purpose, o.Tenant, o.Account, o.Factor} {
 		_ = binary.Write(mac, binary.BigEndian, uint64(len(part))) // or "ab"+"c" would be "a"+"bc"

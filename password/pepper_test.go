@@ -17,7 +17,7 @@ var (
 	anna = Owner{Tenant: "north", Account: "actor/anna", Factor: "password"}
 )
 
-func peppered(current int, keys map[int][]byte) Options {
+func peppered(current int, keys map[int]Key) Options {
 	return Options{Pepper: Pepper{Keys: keys, Current: current}}
 }
 
@@ -43,7 +43,7 @@ func (o once) Verify(hash Hash, password string) bool {
 
 // PW-15: the version stands in the hash; a hash under a version whose key we do not have, or have wrong, matches nothing.
 func TestPepperVersions(t *testing.T) {
-	before := hasher(t, peppered(1, map[int][]byte{1: key1})).For(anna)
+	before := hasher(t, peppered(1, map[int]Key{1: key1})).For(anna)
 	old, err := once{t, before}.Hash("correct horse")
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(old.Reveal(), "$pepper$k=1$"))
@@ -56,10 +56,10 @@ func TestPepperVersions(t *testing.T) {
 		upgrade bool
 		because string
 	}{
-		{peppered(1, map[int][]byte{1: key1}), true, true, false, "nothing has changed"},
-		{peppered(2, map[int][]byte{1: key1, 2: key2}), true, true, true, "a new key is current, the old one still there"},
-		{peppered(2, map[int][]byte{2: key2}), false, false, false, "the old key is gone"},
-		{peppered(1, map[int][]byte{1: key2}), true, false, false, "another key under the same version"},
+		{peppered(1, map[int]Key{1: key1}), true, true, false, "nothing has changed"},
+		{peppered(2, map[int]Key{1: key1, 2: key2}), true, true, true, "a new key is current, the old one still there"},
+		{peppered(2, map[int]Key{2: key2}), false, false, false, "the old key is gone"},
+		{peppered(1, map[int]Key{1: key2}), true, false, false, "another key under the same version"},
 		{Options{}, false, false, false, "no pepper at all"},
 	} {
 		h := hasher(t, row.now).For(anna)
@@ -80,7 +80,7 @@ func TestPepperVersions(t *testing.T) {
 
 // PW-15: a hash that is copied to another account, factor or tenant matches nothing there.
 func TestPepperBindsTheOwner(t *testing.T) {
-	h := hasher(t, peppered(1, map[int][]byte{1: key1}))
+	h := hasher(t, peppered(1, map[int]Key{1: key1}))
 	hash, err := once{t, h.For(anna)}.Hash("correct horse")
 	require.NoError(t, err)
 	require.True(t, once{t, h.For(anna)}.Verify(hash, "correct horse"))
@@ -111,7 +111,7 @@ func TestPepperBindsTheOwner(t *testing.T) {
 func TestPepperRefusesBareHashes(t *testing.T) {
 	planted, err := once{t, hasher(t, Options{})}.Hash("known to a thief")
 	require.NoError(t, err)
-	o := peppered(1, map[int][]byte{1: key1})
+	o := peppered(1, map[int]Key{1: key1})
 	h := hasher(t, o).For(anna)
 	read, err := h.Parse(planted.Reveal())
 	require.NoError(t, err, "it can be read, or it could not be imported")
@@ -125,7 +125,7 @@ func TestPepperRefusesBareHashes(t *testing.T) {
 
 // What is imported is sealed at once, whatever its kind, and needs no sign-in for that.
 func TestSealOnImport(t *testing.T) {
-	o := peppered(1, map[int][]byte{1: key1})
+	o := peppered(1, map[int]Key{1: key1})
 	o.Schemes = map[string]Scheme{"legacy": compareFunc(func(encoded, password string) bool { return encoded == "$legacy$"+password })}
 	h := hasher(t, o).For(anna)
 	for hash, password := range map[string]string{crypt5: "Hello world!", bcrypt72: strings.Repeat("x", 72), "$legacy$sesame": "sesame"} {
@@ -184,7 +184,7 @@ func TestNeedsUpgrade(t *testing.T) {
 
 func TestPepperAndMixAreValidated(t *testing.T) {
 	_, err := NewHasher(&Options{
-		Pepper: Pepper{Keys: map[int][]byte{0: key1, 2: key1[:31]}, Current: 3},
+		Pepper: Pepper{Keys: map[int]Key{0: key1, 2: key1[:31]}, Current: 3},
 		Mix:    Mix{Key: key1[:31], Parts: map[string]float64{crypt5: 0.7, bcrypt72: 0.7, "$5$": 0.1, "$pepper$k=2$AAAA": 0.1, "$6$$": -1}},
 	})
 	for _, says := range []string{"Pepper.Keys[0] has 32 bytes", "Pepper.Keys[2] has 31 bytes", "Pepper.Current is 3", "Mix.Key has 31 bytes", "hash 5 of them"} {
@@ -199,16 +199,21 @@ func TestPepperAndMixAreValidated(t *testing.T) {
 	require.ErrorContains(t, err, "Pepper.Current is 0")
 }
 
-// PW-26: a pepper does not print.
-func TestPepperDoesNotPrint(t *testing.T) {
+// PW-26: keys do not print, nor do wishes for a password.
+func TestKeysAndWishesDoNotPrint(t *testing.T) {
 	secret := []byte("canary-canary-canary-canary-canary")
-	p := Pepper{Keys: map[int][]byte{1: secret}, Current: 1}
+	p := Pepper{Keys: map[int]Key{1: secret}, Current: 1}
 	var out strings.Builder
-	for _, v := range []any{p, &p, Options{Pepper: p}, map[string]Pepper{"x": p}} {
+	for _, v := range []any{p, &p, Options{Pepper: p}, map[string]Pepper{"x": p}, Mix{Key: secret}, Options{Mix: Mix{Key: secret}}} {
 		fmt.Fprintf(&out, "%v %+v %#v %s %x", v, v, v, v, v)
 		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "pepper", v)
 		_, err := json.Marshal(v)
 		require.Error(t, err)
+	}
+	wish := Change{New: string(secret), About: About{Words: []string{string(secret)}, Previous: string(secret)}}
+	for _, v := range []any{wish, &wish, wish.About, map[string]Change{"x": wish}, struct{ About }{wish.About}} {
+		fmt.Fprintf(&out, "%v %+v %#v %s %x", v, v, v, v, v)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "wish", v)
 	}
 	for _, form := range []string{string(secret), fmt.Sprintf("%x", secret), fmt.Sprint(secret)} {
 		require.NotContains(t, out.String(), strings.Trim(form, "[]"))

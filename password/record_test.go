@@ -105,7 +105,7 @@ func (c *changes) try(w Change) []Rule {
 // PW-18: of the last four, the fourth is refused and the fifth is not; off by default; no more hashes are kept than needed.
 func TestHistory(t *testing.T) {
 	play := func(history int) *changes {
-		c := &changes{t: t, policy: Policy{MinLength: 8, History: history}, hasher: hasher(t, peppered(1, map[int][]byte{1: key1})).For(anna), now: noon}
+		c := &changes{t: t, policy: Policy{MinLength: 8, History: history}, hasher: hasher(t, peppered(1, map[int]Key{1: key1})).For(anna), now: noon}
 		for _, word := range []string{"plum kit one", "plum kit two", "plum kit three", "plum kit four", "plum kit five"} {
 			require.Nil(t, c.try(Change{New: word}), word)
 		}
