@@ -160,11 +160,11 @@ func (a *Actors) SignIn(ctx context.Context, login, pw string) (symbolon.Princip
 	answer, err := a.gate.Run(ctx, try.Try)
 	switch {
 	case errors.Is(err, password.ErrBusy): // the same for everybody, so it tells nothing
-		return symbolon.Principal{}, fmt.Errorf("authn: %w: %w", symbolon.ErrUnavailable, err)
+		return symbolon.Principal{}, ErrBusy
 	case err != nil:
 		return symbolon.Principal{}, failed(err)
 	case answer.Verdict == lockout.Busy:
-		return symbolon.Principal{}, errBusy
+		return symbolon.Principal{}, ErrBusy
 	case answer.Verdict != lockout.Granted:
 		return symbolon.Principal{}, &Refusal{Reason: reasonOf(answer, acc.phantom), Until: answer.Until}
 	case try.short:

@@ -26,6 +26,11 @@ import (
 // session or call that is over. It wraps symbolon.ErrRefused.
 var ErrRefused = fmt.Errorf("authn: %w", symbolon.ErrRefused)
 
+// ErrBusy says that too many attempts are under way, at this account or in this
+// process. It was not counted, and asking again helps, so it is no refusal: it
+// wraps symbolon.ErrUnavailable.
+var ErrBusy = fmt.Errorf("authn: %w: too many attempts at once; this one was not counted", symbolon.ErrUnavailable)
+
 // Refusal is the reason of a refusal, for the audit and for administrators; its
 // text is the same for all. It is reached by errors.As.
 type Refusal struct {
@@ -59,10 +64,6 @@ const (
 	ReasonUsed     Reason = "used"      // this call id has been used
 	ReasonLimit    Reason = "limit"     // as many codes as an interaction may send
 )
-
-// errBusy says that others use up the guesses that are left. It was not counted,
-// and asking again helps, so it is no refusal.
-var errBusy = fmt.Errorf("authn: %w: too many attempts at once; they are not counted", symbolon.ErrUnavailable)
 
 func refuse(r Reason) error { return &Refusal{Reason: r} }
 

@@ -206,7 +206,7 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 	case err != nil:
 		return symbolon.Principal{}, failed(err)
 	case answer.Verdict == lockout.Busy:
-		return symbolon.Principal{}, errBusy
+		return symbolon.Principal{}, ErrBusy
 	case answer.Verdict != lockout.Granted:
 		return symbolon.Principal{}, &Refusal{Reason: reasonOf(answer, false), Until: answer.Until}
 	case over != nil:

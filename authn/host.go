@@ -45,7 +45,7 @@ func (h Host) SetPassword(ctx context.Context, id symbolon.ActorID, pw string) e
 	}
 	slot, err := h.actors.opt.Hasher.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("authn: %w: %w", symbolon.ErrUnavailable, err)
+		return ErrBusy
 	}
 	hash, err := slot.Hash(pw)
 	slot.Release()

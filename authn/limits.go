@@ -22,7 +22,8 @@ type limits struct {
 	rules          password.Policy
 	token          time.Duration // zero: the issuer's default
 	secondFactor   bool
-	unplaced       bool // an organisation of theirs is not in the tree
+	unplaced       bool   // an organisation of theirs is not in the tree
+	place          string // where their organisations stand; empty where there is no tree
 }
 
 // limits returns what holds for an account. Of somebody whose organisation is
@@ -49,6 +50,7 @@ func (a *Actors) limits(ctx context.Context, acc account) (limits, error) {
 		token:        e.Span(policy.TokenAccess),
 		secondFactor: e.Flag(policy.SecondFactorRequired),
 		unplaced:     len(e.Orgs()) == 0,
+		place:        e.Place(),
 	}
 	if l.sessions == 0 || l.sessions > maxSessions {
 		l.sessions = maxSessions
@@ -102,18 +104,13 @@ func (s *Subjects) custody(ctx context.Context, actor symbolon.Actor, subject sy
 }
 
 // leads reports whether a method is part of a class that the organisation
-// allows. A method that is in no class of the realm is a class of its own name.
+// allows. One that allows any class allows a method that is in none.
 func (s *Subjects) leads(m symbolon.Method, e policy.Effective) bool {
-	classed := false
-	for _, c := range s.parts.Classes {
-		for _, set := range c.Sets {
-			if slices.Contains(set, m) {
-				classed = true
-				if e.Allows(policy.VerificationClasses, c.Name) {
-					return true
-				}
-			}
-		}
+	if _, any := e.Names(policy.VerificationClasses); any {
+		return true
 	}
-	return !classed && e.Allows(policy.VerificationClasses, string(m))
+	return slices.ContainsFunc(s.parts.Classes, func(c symbolon.Class) bool {
+		return e.Allows(policy.VerificationClasses, c.Name) &&
+			slices.ContainsFunc(c.Sets, func(set []symbolon.Method) bool { return slices.Contains(set, m) })
+	})
 }

@@ -20,6 +20,7 @@ type session struct {
 	Seen   time.Time `json:"seen"`
 	End    time.Time `json:"end"`  // however active it is
 	Idle   int64     `json:"idle"` // seconds of silence that end it
+	Place  string    `json:"place,omitempty"`
 }
 
 func (s session) idle() time.Duration { return time.Duration(s.Idle) * time.Second }
@@ -79,7 +80,7 @@ func sessionsName(actor string) string { return table.Name("actor", actor, "sess
 // Whoever has as many as they may loses the oldest (SE-13).
 func (a *Actors) openSession(tx *table.Tx, actor symbolon.Actor, epoch uint64, id string, lim limits) (symbolon.Facts, error) {
 	now := tx.Now().Truncate(time.Second)
-	s := session{Opened: now, Seen: now, End: now.Add(lim.absolute), Idle: int64(lim.idle / time.Second)}
+	s := session{Opened: now, Seen: now, End: now.Add(lim.absolute), Idle: int64(lim.idle / time.Second), Place: lim.place}
 	key := "s/" + id
 	op, err := table.NewRow(stamp.SessionName(string(actor.ID), key), s, s.expiry())
 	if err != nil {
@@ -121,6 +122,7 @@ func (a *Actors) Touch(ctx context.Context, p symbolon.Principal) error {
 	}
 	shard, names := stamp.Actor(f.Stamps)
 	index := sessionsName(f.Stamps.Actor)
+	moved := false
 	_, err = a.space.Update(ctx, shard, append(names, index), func(tx *table.Tx) error {
 		if err := stamp.ActorLive(tx.View, f.Stamps); err != nil {
 			return err
@@ -129,8 +131,13 @@ func (a *Actors) Touch(ctx context.Context, p symbolon.Principal) error {
 		if err != nil || !ok || s.End.IsZero() { // a key has no idle end
 			return err
 		}
+		if lim.place != s.Place { // their organisation was moved, or left the tree (S7)
+			tx.Delete(names[1])
+			moved = true
+			return nil
+		}
 		now := tx.Now().Truncate(time.Second)
-		if lim.unplaced || now.Sub(s.Seen) < s.idle()/15 {
+		if now.Sub(s.Seen) < s.idle()/15 {
 			return nil
 		}
 		// A policy that has become stricter meanwhile applies from now on.
@@ -145,6 +152,9 @@ func (a *Actors) Touch(ctx context.Context, p symbolon.Principal) error {
 		}
 		return all.with(sessionID(f.Stamps), s.expiry(), tx.Now()).put(tx, index)
 	})
+	if err == nil && moved {
+		err = stamp.ErrDead
+	}
 	return failed(err)
 }
 

@@ -297,4 +297,6 @@ func TestWhatEndsASession(t *testing.T) {
 	}
 }
 
-func isRefused(err error) bool { return errors.Is(err, authn.ErrRefused) }
+func isRefused(err error) bool {
+	return errors.Is(err, authn.ErrRefused) || errors.Is(err, authn.ErrBusy)
+}

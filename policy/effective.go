@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"iter"
 	"slices"
@@ -83,6 +85,19 @@ func (e Entry) join(o order, h held) Entry {
 
 // Orgs returns the organisations whose settings were joined.
 func (e Effective) Orgs() []symbolon.OrgID { return slices.Clone(e.orgs) }
+
+// Place names where the organisations stand, with all that is above them. It
+// changes when one is moved or a level is put in between, which ends the sessions
+// of those who belong to it (S7).
+func (e Effective) Place() string {
+	h := sha256.New()
+	for i, org := range e.orgs {
+		for _, id := range append(slices.Clone(e.above[i]), org, "") {
+			_, _ = fmt.Fprintf(h, "%d:%s", len(id), id)
+		}
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
+}
 
 // All returns every field in the order of the constants.
 func (e Effective) All() iter.Seq[Entry] {

@@ -66,7 +66,7 @@ func (d *doors) burst(ctx context.Context, n int, pw string) (in int64, err erro
 		if err == nil {
 			granted.Add(1)
 		}
-		if errors.Is(err, authn.ErrRefused) {
+		if errors.Is(err, authn.ErrRefused) || errors.Is(err, authn.ErrBusy) {
 			return nil
 		}
 		return err

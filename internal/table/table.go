@@ -12,6 +12,7 @@
 package table
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -268,10 +269,11 @@ func kind(name string) string {
 	return name + " record"
 }
 
-// Same reports whether a record is the very one in both Views: not written in
-// between, or absent in both.
+// Same reports whether a record says the same in both Views, or is absent in
+// both. A new version alone is no change: a store that encrypts again under
+// another key gives one.
 func (v *View) Same(w *View, name string) bool {
 	a, live := v.record(name)
 	b, alive := w.record(name)
-	return live == alive && (!live || a.Version == b.Version)
+	return live == alive && (!live || bytes.Equal(a.Value, b.Value))
 }

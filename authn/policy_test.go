@@ -1,0 +1,185 @@
+package authn_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/authn"
+	"github.com/symbolon-auth/symbolon/policy"
+	"github.com/symbolon-auth/symbolon/storage/memory"
+	"github.com/symbolon-auth/symbolon/storage/storagetest"
+)
+
+// chain is a cloud operator with two service owners, one of which has a business.
+type chain struct {
+	*desk
+	tree *policy.Tree
+}
+
+type nobodyElse struct{}
+
+func (nobodyElse) Holds(context.Context, symbolon.Principal, symbolon.OrgID) (bool, error) {
+	return false, nil
+}
+
+func newChain(t *testing.T, wishes map[symbolon.OrgID]policy.Settings) *chain {
+	t.Helper()
+	store := storagetest.Counting(memory.New())
+	r, err := symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: store, Secret: testSecret(t),
+		Actors: symbolon.ActorMap{
+			"mia": {Org: "shop"}, "tom": {Org: "owner"}, "eve": {Org: "other"}, "ann": {Org: "other", Orgs: []symbolon.OrgID{"shop"}},
+			"lost": {Org: "nowhere"}, "pbx": {Kind: symbolon.Service, Org: "cloud"},
+		},
+		Subjects: symbolon.SubjectMap{"cust-42": {Account: "acct-42", Org: "shop"}, "cust-43": {Account: "acct-43", Org: "nowhere"}},
+	}, &symbolon.RealmOptions{Classes: []symbolon.Class{{Name: "texted", Sets: [][]symbolon.Method{{"sms"}}}, {Name: "spoken", Sets: [][]symbolon.Method{{"tel"}}}}})
+	require.NoError(t, err)
+	c := &chain{desk: &desk{t: t, realm: r, inbox: &inbox{}}}
+	c.tree, err = policy.New(r, nobodyElse{}, nil)
+	require.NoError(t, err)
+	_, err = c.tree.AsHost("set-up").Change(t.Context(),
+		policy.Add("cloud", "", wishes["cloud"]), policy.Add("owner", "cloud", wishes["owner"]),
+		policy.Add("shop", "owner", wishes["shop"]), policy.Add("other", "cloud", wishes["other"]))
+	require.NoError(t, err)
+	c.actors, err = authn.NewActors(r, &authn.ActorsOptions{Hasher: testHasher(t), Policy: c.tree})
+	require.NoError(t, err)
+	c.subjects, err = authn.NewSubjects(c.actors, c.inbox, nil)
+	require.NoError(t, err)
+	host := c.actors.AsHost("set-up")
+	for _, id := range []symbolon.ActorID{"mia", "tom", "eve", "ann"} {
+		require.NoError(t, host.SetPassword(t.Context(), id, right))
+	}
+	return c
+}
+
+func (c *chain) guesses(login string, n int) {
+	c.t.Helper()
+	for range n {
+		_, err := c.actors.SignIn(c.t.Context(), login, "wrong")
+		refused(c.t, err, authn.ReasonWrong, login)
+	}
+}
+
+// C1, C7, C11, LK-04: each is held to what their organisations demand, and to the strictest of several.
+func TestLimitsComeFromTheTree(t *testing.T) {
+	c := newChain(t, map[symbolon.OrgID]policy.Settings{"owner": {policy.LockoutFailures: policy.Count(3)}})
+	for login, failures := range map[string]int{"mia": 3, "tom": 3, "eve": 5, "ann": 3} {
+		c.guesses(login, failures-1)
+		c.signIn(login, right)
+		c.guesses(login, failures)
+		_, err := c.actors.SignIn(t.Context(), login, right)
+		refused(t, err, authn.ReasonLocked, login)
+	}
+}
+
+// S8: whose organisation is not in the tree does not come in, at the price of any other refusal.
+func TestAnUnplacedOrganisation(t *testing.T) {
+	c := newChain(t, nil)
+	require.ErrorIs(t, c.actors.AsHost("test").SetPassword(t.Context(), "lost", right), symbolon.ErrInvalid)
+	_, err := c.actors.SignIn(t.Context(), "lost", right)
+	refused(t, err, authn.ReasonLocked, "nothing is known of what holds there")
+
+	key, err := c.actors.AsHost("test").NewKey(t.Context(), "pbx")
+	require.NoError(t, err)
+	c.pbx, err = c.actors.SignInKey(t.Context(), key)
+	require.NoError(t, err)
+	c.mia = c.signIn("mia", right)
+	i, err := c.subjects.Open(t.Context(), c.pbx, authn.Call{ID: "call-1", Channel: "phone", Actor: "mia", Subject: "cust-43"})
+	require.NoError(t, err)
+	claim, err := c.subjects.Join(t.Context(), c.mia, i)
+	require.NoError(t, err)
+	_, err = c.subjects.Challenge(t.Context(), claim, symbolon.MethodSMS, "sim.change")
+	require.ErrorIs(t, err, symbolon.ErrInvalid, "no method counts for a customer of nobody")
+}
+
+// A policy that becomes stricter applies from the next event on; one that would loosen is refused or waits.
+func TestAChangeOfPolicyAppliesToTheNextEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChain(t, nil)
+		mia := c.signIn("mia", right)
+		c.guesses("mia", 2)
+		p, err := c.tree.AsHost("stricter").Change(t.Context(),
+			policy.Set("shop", policy.Settings{policy.LockoutFailures: policy.Count(3), policy.SessionIdle: policy.Span(5 * time.Minute)}))
+		require.NoError(t, err)
+		require.True(t, p.Done)
+		time.Sleep(4 * time.Minute)
+		require.NoError(t, c.actors.Touch(t.Context(), mia), "the session of before; from now on it ends after five minutes")
+		time.Sleep(5 * time.Minute)
+		refused(t, c.actors.Touch(t.Context(), mia), authn.ReasonOver, "five minutes of silence")
+		c.guesses("mia", 1)
+		_, err = c.actors.SignIn(t.Context(), "mia", right)
+		refused(t, err, authn.ReasonLocked, "the third failure, under the policy of now")
+
+		p, err = c.tree.AsHost("looser").Change(t.Context(), policy.Set("shop", policy.Settings{policy.LockoutFailures: policy.Count(4)}))
+		require.NoError(t, err)
+		require.False(t, p.Done, "S7: what loosens waits for a second person")
+	})
+}
+
+// S7: what is moved loses its sessions.
+func TestAMoveEndsSessions(t *testing.T) {
+	c := newChain(t, nil)
+	mia, eve := c.signIn("mia", right), c.signIn("eve", right)
+	p, err := c.tree.AsHost("sold").Change(t.Context(), policy.Move("owner", "other"))
+	require.NoError(t, err)
+	require.True(t, p.Done)
+	refused(t, c.actors.Touch(t.Context(), mia), authn.ReasonOver, "her shop went with its owner")
+	_, err = c.subjects.Join(t.Context(), mia, "i00x")
+	require.ErrorIs(t, err, authn.ErrRefused)
+	require.NoError(t, c.actors.Touch(t.Context(), eve), "where nothing moved, nothing ends")
+	require.NoError(t, c.actors.Touch(t.Context(), c.signIn("mia", right)))
+}
+
+// SE-13, TK-38, AN-46: sessions, tokens and the second factor.
+func TestWhatElseTheTreeDemands(t *testing.T) {
+	c := newChain(t, map[symbolon.OrgID]policy.Settings{
+		"shop":  {policy.SessionConcurrent: policy.Count(1), policy.TokenAccess: policy.Span(time.Minute), policy.SessionAbsolute: policy.Span(time.Hour)},
+		"other": {policy.SecondFactorRequired: policy.Flag(true)},
+	})
+	first := c.signIn("mia", right)
+	second := c.signIn("mia", right)
+	refused(t, c.actors.Touch(t.Context(), first), authn.ReasonOver, "one session at a time")
+	require.NoError(t, c.actors.Touch(t.Context(), second))
+	require.LessOrEqual(t, time.Until(second.NotAfter()), time.Hour)
+
+	_, err := c.actors.SignIn(t.Context(), "eve", right)
+	refused(t, err, authn.ReasonFactor, "a password alone does not do there")
+	_, err = c.actors.SignIn(t.Context(), "ann", right)
+	refused(t, err, authn.ReasonFactor, "nor for somebody who also belongs there")
+}
+
+// LK-11, PO-20: what a customer's organisation says of proofs.
+func TestCustodyOfACustomersProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChain(t, map[symbolon.OrgID]policy.Settings{"shop": {
+			policy.VerificationAttempts:  policy.Count(2),
+			policy.VerificationFreshness: policy.Span(10 * time.Minute),
+			policy.VerificationClasses:   policy.Names("texted"),
+		}})
+		key, err := c.actors.AsHost("test").NewKey(t.Context(), "pbx")
+		require.NoError(t, err)
+		c.pbx, err = c.actors.SignInKey(t.Context(), key)
+		require.NoError(t, err)
+		c.mia = c.signIn("mia", right)
+		_, claim := c.claim("call-1")
+		_, err = c.subjects.Challenge(t.Context(), claim, symbolon.MethodCall, "sim.change")
+		require.ErrorIs(t, err, symbolon.ErrInvalid, "a spoken code is not accepted there")
+		_, usable, err := c.subjects.Usable(t.Context(), claim)
+		require.NoError(t, err)
+		require.Equal(t, []symbolon.Method{symbolon.MethodSMS}, usable, "and is not asked for")
+
+		ask := c.ask(claim)
+		both, err := c.subjects.Confirm(t.Context(), claim, ask.ID, c.inbox.last(t).Code.Reveal())
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Until(both.NotAfter()), 10*time.Minute)
+
+		c.wrongCodes(claim, 2)
+		ask = c.ask(claim)
+		_, err = c.subjects.Confirm(t.Context(), claim, ask.ID, c.inbox.last(t).Code.Reveal())
+		refused(t, err, authn.ReasonLocked, "two wrong codes lock there")
+	})
+}
