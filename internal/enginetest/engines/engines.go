@@ -79,7 +79,7 @@ func EachServer(t *testing.T, f func(t *testing.T, e Engine, line *Line)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			line.server = server
+			line.leadTo(server)
 			e = k.at(at)
 			f(t, e, line)
 		})

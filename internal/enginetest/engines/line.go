@@ -10,14 +10,14 @@ import (
 // happen what happens to networks.
 type Line struct {
 	listener net.Listener
-	server   string
 
-	mu    sync.Mutex
-	calm  sync.Cond // broadcast when anything below changes
-	cut   bool
-	mute  bool // nothing arrives from the server
-	still bool // nothing arrives at either side
-	conns map[net.Conn]bool
+	mu     sync.Mutex
+	calm   sync.Cond // broadcast when anything below changes
+	server string
+	cut    bool
+	mute   bool // nothing arrives from the server
+	still  bool // nothing arrives at either side
+	conns  map[net.Conn]bool
 }
 
 // newLine returns a line on which everything arrives.
@@ -38,6 +38,14 @@ func newLine(t testing.TB) *Line {
 }
 
 func (l *Line) addr() string { return l.listener.Addr().String() }
+
+func (l *Line) leadTo(server string) { l.change(func() { l.server = server }) }
+
+func (l *Line) other() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.server
+}
 
 // Cut ends all connections and refuses new ones, as a server does that is down.
 func (l *Line) Cut() {
@@ -71,7 +79,7 @@ func (l *Line) serve() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", l.server)
+		server, err := net.Dial("tcp", l.other())
 		if err != nil || !l.join(client, server) {
 			_ = client.Close()
 			if server != nil {
