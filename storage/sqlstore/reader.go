@@ -30,7 +30,7 @@ func (r reader) get(ctx context.Context, shard string, names []string) ([]storag
 	if err != nil {
 		return nil, err
 	}
-	found, err := collect(rows, every)
+	found, err := collect(rows, len(names), every)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (r reader) scan(ctx context.Context, shard, prefix, after string, limit int
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, every)
+	return collect(rows, limit, every)
 }
 
 // moment lets read see the table as REPEATABLE READ keeps it in PostgreSQL and in
@@ -89,10 +89,11 @@ func (p past) Scan(ctx context.Context, shard, prefix, after string, limit int) 
 	return p.scan(ctx, shard, prefix, after, limit)
 }
 
-// collect reads records as long as keep says so, and closes rows.
-func collect(rows *sql.Rows, keep func(*storage.Record) bool) (found []storage.Record, err error) {
+// collect reads records as long as keep says so, at most as many as there can be,
+// and closes rows.
+func collect(rows *sql.Rows, most int, keep func(*storage.Record) bool) (found []storage.Record, err error) {
 	defer rows.Close() // or the connection would go on reading the past
-	for rows.Next() {
+	for len(found) < most && rows.Next() {
 		var r storage.Record
 		var version sql.RawBytes
 		var expires int64
@@ -127,6 +128,9 @@ func named(found []storage.Record, name string) storage.Record {
 
 // inOrder returns one record for each of the names.
 func inOrder(found []storage.Record, names []string) []storage.Record {
+	if len(found) == 1 && len(names) == 1 {
+		return found // the usual case, and no second copy
+	}
 	all := make([]storage.Record, len(names))
 	for i, name := range names {
 		all[i] = named(found, name)

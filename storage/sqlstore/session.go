@@ -68,8 +68,8 @@ func (s *session) exec(query string, args ...any) (int64, error) {
 	return done.RowsAffected()
 }
 
-// query returns records as long as keep says so.
-func (s *session) query(keep func(*storage.Record) bool, query string, args ...any) ([]storage.Record, error) {
+// query returns records as long as keep says so, at most that many.
+func (s *session) query(most int, keep func(*storage.Record) bool, query string, args ...any) ([]storage.Record, error) {
 	stmt, err := s.prepared(query)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (s *session) query(keep func(*storage.Record) bool, query string, args ...a
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, keep)
+	return collect(rows, most, keep)
 }
 
 func (s *session) get(ctx context.Context, shard string, names []string) ([]storage.Record, error) {
@@ -90,8 +90,7 @@ func (s *session) get(ctx context.Context, shard string, names []string) ([]stor
 	for _, name := range names {
 		args = append(args, name)
 	}
-	// One statement, so one moment.
-	found, err := s.query(every, columns+` WHERE shard = ? AND name IN (`+marks(len(names))+`)`, args...)
+	found, err := s.query(len(names), every, sqliteGet[len(names)], args...) // one statement, so one moment
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +108,16 @@ func (s *session) scan(ctx context.Context, shard, prefix, after string, limit i
 		from, compare = prefix, ">="
 	}
 	begins := func(r *storage.Record) bool { return strings.HasPrefix(r.Name, prefix) }
-	return s.query(begins, columns+` WHERE shard = ? AND name `+compare+` ? ORDER BY name LIMIT ?`, shard, from, limit)
+	return s.query(limit, begins, columns+` WHERE shard = ? AND name `+compare+` ? ORDER BY name LIMIT ?`, shard, from, limit)
 }
+
+// sqliteGet are the statements that get that many names.
+var sqliteGet = func() (texts [1 + storage.MaxOps]string) {
+	for n := 1; n < len(texts); n++ {
+		texts[n] = columns + ` WHERE shard = ? AND name IN (` + marks(n) + `)`
+	}
+	return texts
+}()
 
 func marks(n int) string { return "?" + strings.Repeat(", ?", n-1) }
 
@@ -166,7 +173,7 @@ func (s *session) applyAll(b storage.Batch) error {
 	var found []storage.Record
 	if n := len(conditions) - 1; n > 0 {
 		var err error
-		found, err = s.query(every, `SELECT name, x'', version, expires FROM symbolon_records WHERE shard = ? AND name IN (`+marks(n)+`)`, conditions...)
+		found, err = s.query(n, every, `SELECT name, x'', version, expires FROM symbolon_records WHERE shard = ? AND name IN (`+marks(n)+`)`, conditions...)
 		if err != nil {
 			return err
 		}
