@@ -71,8 +71,8 @@ func TestForeignJWS(t *testing.T) {
 	for _, g := range f.TestGroups {
 		for _, v := range g.Tests {
 			_, err := w.tokens.Verify(context.Background(), token.FromString(v.Jws))
-			require.ErrorIs(t, err, token.ErrInvalid, "%d: %s", v.TcID, v.Comment)
-			require.EqualError(t, err, token.ErrInvalid.Error())
+			require.ErrorIs(t, err, token.ErrRefused, "%d: %s", v.TcID, v.Comment)
+			require.EqualError(t, err, token.ErrRefused.Error())
 			seen++
 		}
 	}
