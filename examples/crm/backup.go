@@ -19,7 +19,7 @@ func backUp(ctx context.Context, out io.Writer, p place, file string) error {
 	if err != nil {
 		return fmt.Errorf("-backup: nothing has been started here yet: %w", err)
 	}
-	store, letGo, err := p.open(ctx)
+	store, letGo, err := p.openDurable(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func restore(ctx context.Context, out io.Writer, p place, file string, w wishes)
 		return err
 	}
 	defer f.Close()
-	store, letGo, err := p.open(ctx)
+	store, letGo, err := p.openDurable(ctx)
 	if err != nil {
 		return err
 	}

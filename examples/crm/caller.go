@@ -75,9 +75,14 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 // or a directory is down, the fault is ours, or why a token was refused, which
 // happens every day. It logs the route, not the address, which may name a customer.
 func failed(r *http.Request, err error) {
-	level := slog.LevelError
-	if errors.Is(err, symbolon.ErrRefused) {
-		level = slog.LevelInfo
+	var badToken *token.Refusal
+	var over *authn.Refusal
+	switch {
+	case errors.As(err, &badToken):
+		slog.Info("a token was refused", "route", r.Pattern, "reason", badToken.Reason)
+	case errors.As(err, &over):
+		slog.Info("a session or a key was refused", "route", r.Pattern, "reason", over.Reason)
+	default:
+		slog.Error("a request could not be served", "route", r.Pattern, "err", err)
 	}
-	slog.Log(r.Context(), level, "a request was not served", "route", r.Pattern, "err", err)
 }

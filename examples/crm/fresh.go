@@ -33,6 +33,10 @@ func (p place) fresh(ctx context.Context) (place, func() error, error) {
 		if err != nil {
 			return place{}, nil, errors.Join(err, remove())
 		}
+		if p.redis != "" {
+			p.prefix = "symbolon-crm:" + rand.Text() + ":"
+			remove = func() error { return errors.Join(p.removeKeys(), os.RemoveAll(dir)) }
+		}
 		return p, func() error { return errors.Join(drop(), remove()) }, nil
 	}
 	return p, remove, nil

@@ -21,7 +21,7 @@
 //	upkeep.go     what runs beside the requests
 //	answer.go     bodies in, answers out
 //	directory.go  the host's own people and customers, behind two small interfaces
-//	place.go      where the data lies: four engines, one store
+//	place.go      where the data lies: four engines, one store (and ephemeral.go: what may be lost)
 //	keys.go       secrets that outlive the process
 //	start.go      the first start, and what each start says
 //	backup.go     the data in a file, and back
@@ -77,6 +77,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -96,8 +97,9 @@ func main() {
 func run(ctx context.Context, out io.Writer, args []string) error {
 	flags := flag.NewFlagSet("crm", flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:8080", "where to listen; loopback only")
-	engine := flags.String("store", "sqlite", "the `engine`: sqlite, postgres, mysql or memory")
+	engine := flags.String("store", "sqlite", "the `engine`: sqlite, postgres, postgres+redis, mysql or memory")
 	dsn := flags.String("dsn", "", "the `server` of -store postgres or mysql, as its driver understands it")
+	redis := flags.String("redis", "redis://127.0.0.1:6379", "the `URL` of the Redis of -store postgres+redis")
 	db := flags.String("db", "", "the SQLite `file`; beside it lie the keys, whatever the engine: one file for each database (default crm.db in the user's cache directory)")
 	demo := flags.String("demo", "", "a `directory` with another employees.json and customers.json")
 	story := flags.Bool("walk", false, "play the story against a fresh server, with a fresh part of the store, and exit")
@@ -118,7 +120,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	case flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	p, err := newPlace(*engine, *dsn, *db)
+	p, err := newPlace(*engine, *dsn, *redis, *db)
 	if err != nil {
 		return err
 	}
@@ -127,6 +129,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	}
 	switch {
 	case *story:
+		slog.SetLogLoggerLevel(slog.LevelWarn) // it has tokens refused on purpose
 		return walk(ctx, out, p)
 	case *call != "":
 		return ring(ctx, out, "http://"+*addr, p.keys(), *call)

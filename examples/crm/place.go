@@ -26,12 +26,17 @@ type place struct {
 	dsn    string        // of a server, as its driver understands it
 	file   string        // of SQLite; the keys lie beside it, whatever the engine
 	kept   storage.Store // memory that outlives the server, or nil
+	redis  string        // the URL of a Redis for what may be lost, or empty
+	prefix string        // of the keys there; the default of redisstore if empty
 }
 
 // newPlace checks what was asked for, and makes nothing yet.
-func newPlace(engine, dsn, file string) (place, error) {
+func newPlace(engine, dsn, redis, file string) (place, error) {
 	p := place{engine: engine, dsn: dsn, file: file}
-	switch engine {
+	if durable, both := strings.CutSuffix(engine, "+redis"); both && durable == "postgres" {
+		p.engine, p.redis = durable, redis
+	}
+	switch p.engine {
 	case "sqlite", "memory":
 		if dsn != "" {
 			return place{}, fmt.Errorf("-dsn goes with -store postgres or mysql, not with %s", engine)
@@ -41,7 +46,7 @@ func newPlace(engine, dsn, file string) (place, error) {
 			return place{}, fmt.Errorf("-store %s needs -dsn, which says where the server is", engine)
 		}
 	default:
-		return place{}, fmt.Errorf("-store %q: want sqlite, postgres, mysql or memory", engine)
+		return place{}, fmt.Errorf("-store %q: want sqlite, postgres, postgres+redis, mysql or memory", engine)
 	}
 	if strings.ContainsAny(file, "?#") {
 		return place{}, fmt.Errorf("-db %q: a path without ? and #, which mean something else to the driver", file)
@@ -52,15 +57,34 @@ func newPlace(engine, dsn, file string) (place, error) {
 			return place{}, fmt.Errorf("no place for the database, name one with -db: %w", err)
 		}
 		p.file = filepath.Join(cache, "symbolon-crm", "crm.db")
-		if engine != "sqlite" {
-			p.file = filepath.Join(cache, "symbolon-crm", engine)
+		if p.engine != "sqlite" {
+			p.file = filepath.Join(cache, "symbolon-crm", p.engine)
 		}
 	}
 	return p, nil
 }
 
-// open returns the store, and what lets go of it.
-func (p place) open(ctx context.Context) (storage.Store, func() error, error) {
+// stores is what lies in a place.
+type stores struct {
+	durable   storage.Store
+	ephemeral storage.Store // what may be lost; nil: it lies in durable, too
+	letGo     func() error
+}
+
+func (p place) open(ctx context.Context) (stores, error) {
+	durable, letGo, err := p.openDurable(ctx)
+	if err != nil || p.redis == "" {
+		return stores{durable: durable, letGo: letGo}, err
+	}
+	ephemeral, letGoToo, err := p.openEphemeral(ctx)
+	if err != nil {
+		return stores{}, errors.Join(err, letGo())
+	}
+	return stores{durable, ephemeral, func() error { return errors.Join(letGoToo(), letGo()) }}, nil
+}
+
+// openDurable returns a store, and what lets go of it.
+func (p place) openDurable(ctx context.Context) (storage.Store, func() error, error) {
 	if err := os.MkdirAll(filepath.Dir(p.file), 0o700); err != nil {
 		return nil, nil, err
 	}
@@ -92,6 +116,9 @@ func openSQL(ctx context.Context, driver, dsn string, d sqlstore.Dialect) (stora
 	if err != nil {
 		return nil, nil, err
 	}
+	if d != sqlstore.SQLite {
+		db.SetMaxOpenConns(16) // a burst waits here, and leaves something of the server to others
+	}
 	if err := sqlstore.Migrate(ctx, db, d); err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
@@ -109,7 +136,7 @@ func (p place) String() string {
 		return "memory, until the server ends"
 	case "postgres":
 		if c, err := pgx.ParseConfig(p.dsn); err == nil {
-			return fmt.Sprintf("PostgreSQL at %s:%d, database %s", c.Host, c.Port, c.Database)
+			return fmt.Sprintf("PostgreSQL at %s:%d, database %s%s", c.Host, c.Port, c.Database, p.redisAt())
 		}
 	case "mysql":
 		if c, err := mysql.ParseDSN(p.dsn); err == nil {

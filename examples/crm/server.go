@@ -16,7 +16,6 @@ import (
 	"github.com/symbolon-auth/symbolon/authn"
 	"github.com/symbolon-auth/symbolon/authz"
 	"github.com/symbolon-auth/symbolon/authz/httpauth"
-	"github.com/symbolon-auth/symbolon/storage"
 	"github.com/symbolon-auth/symbolon/token"
 )
 
@@ -34,8 +33,7 @@ type config struct {
 
 // server is the engines, and the host's own data.
 type server struct {
-	store storage.Store
-	letGo func() error // of the store
+	stores
 
 	actors   *authn.Actors
 	subjects *authn.Subjects
@@ -69,7 +67,7 @@ func open(ctx context.Context, c config) (_ *server, err error) {
 		c.Sender = textMessages{book, log.New(c.Console, "", 0)}
 	}
 	s := &server{people: people, book: book, changes: newChanges()}
-	if s.store, s.letGo, err = c.Place.open(ctx); err != nil {
+	if s.stores, err = c.Place.open(ctx); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -109,8 +107,8 @@ func (s *server) makeEngines(c config, k keys) error {
 		return err
 	}
 	realm, err := symbolon.NewRealm(symbolon.RealmConfig{
-		Tenant: tenant, Store: s.store, Secret: secret, Actors: s.people, Subjects: s.book,
-	}, &symbolon.RealmOptions{Classes: classes})
+		Tenant: tenant, Store: s.durable, Secret: secret, Actors: s.people, Subjects: s.book,
+	}, &symbolon.RealmOptions{Classes: classes, Ephemeral: s.ephemeral})
 	if err != nil {
 		return err
 	}

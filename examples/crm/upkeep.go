@@ -37,7 +37,7 @@ func every(ctx context.Context, d time.Duration, do func(context.Context) error)
 // sweep removes what has expired, and long enough ago that a clock which is
 // behind does not miss it.
 func (s *server) sweep(ctx context.Context) error {
-	engine, can := s.store.(storage.Sweeper)
+	engine, can := s.durable.(storage.Sweeper)
 	if !can {
 		return nil // it does so by itself
 	}

@@ -13,18 +13,43 @@ import (
 // AN-60, AU-01, LK-08, LK-17, SE-07, SE-14, TK-39: the whole story, over HTTP,
 // with a restart in it, and the same on every engine.
 func TestWalk(t *testing.T) {
-	for _, engine := range []struct{ name, server string }{
-		{"sqlite", ""}, {"memory", ""}, {"postgres", "SYMBOLON_TEST_POSTGRES"}, {"mysql", "SYMBOLON_TEST_MYSQL"},
+	for _, engine := range []struct {
+		name     string
+		dsn, url func(testing.TB) string
+	}{
+		{"sqlite", none, none},
+		{"memory", none, none},
+		{"postgres", postgres, none},
+		{"postgres+redis", postgres, redisURL},
+		{"mysql", mySQL, none},
 	} {
 		t.Run(engine.name, func(t *testing.T) {
 			t.Parallel() // most of it is waiting for leases
-			p := place{engine: engine.name, dsn: os.Getenv(engine.server)}
-			if engine.server != "" && p.dsn == "" {
-				t.Skip("no server: set " + engine.server)
-			}
+			p, err := newPlace(engine.name, engine.dsn(t), engine.url(t), "")
+			require.NoError(t, err)
 			require.NoError(t, walk(t.Context(), t.Output(), p))
 		})
 	}
+}
+
+func none(testing.TB) string       { return "" }
+func postgres(t testing.TB) string { return required(t, "SYMBOLON_TEST_POSTGRES") }
+func mySQL(t testing.TB) string    { return required(t, "SYMBOLON_TEST_MYSQL") }
+func redisURL(t testing.TB) string { return "redis://" + required(t, "SYMBOLON_TEST_REDIS") }
+
+// required is a variable that names a server. Where it is not set the test is
+// skipped, aloud; with SYMBOLON_TEST_REQUIRE=1 that is a failure.
+func required(t testing.TB, variable string) string {
+	t.Helper()
+	value := os.Getenv(variable)
+	switch {
+	case value != "":
+	case os.Getenv("SYMBOLON_TEST_REQUIRE") == "1":
+		t.Fatal(variable + " names no server, and SYMBOLON_TEST_REQUIRE=1 says that no engine may be skipped")
+	default:
+		t.Skip(variable + " names no server")
+	}
+	return value
 }
 
 // A walk that could not fail would show nothing.
