@@ -12,6 +12,7 @@ import (
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/audit"
 	"github.com/symbolon-auth/symbolon/internal/attempt"
+	"github.com/symbolon-auth/symbolon/internal/outbox"
 	"github.com/symbolon-auth/symbolon/internal/seal"
 	"github.com/symbolon-auth/symbolon/internal/stamp"
 	"github.com/symbolon-auth/symbolon/internal/table"
@@ -26,6 +27,7 @@ type Actors struct {
 	*core
 	logins func(...string) []byte // picks the phantom of a login
 	keys   func(...string) []byte // tags keys
+	box    *outbox.Box            // of notices; nil where nobody delivers them
 	opt    ActorsOptions
 }
 
@@ -46,6 +48,11 @@ type ActorsOptions struct {
 	Rules    password.Policy  // for new passwords
 	Policy   *policy.Tree     // what each organisation demands, in the place of the five above; none by default
 	Hasher   *password.Hasher // Argon2id by default; share one between engines to share its bound on memory
+
+	Words    func(symbolon.Actor) []string // that no password of theirs may be made of: names, numbers, brands; their id by default
+	Sources  []password.Source             // of passwords that thieves know
+	Notifier Notifier                      // tells employees what happened to their account; none by default
+	Failed   func(error)                   // told when a notice could not be delivered; it will be tried again. Nil tells nobody
 }
 
 const (
@@ -82,6 +89,9 @@ func NewActors(r *symbolon.Realm, opts *ActorsOptions) (*Actors, error) {
 			need(false, err.Error())
 		}
 	}
+	if o.Words == nil {
+		o.Words = func(a symbolon.Actor) []string { return []string{string(a.ID)} }
+	}
 	if o.Hasher == nil {
 		h, err := password.NewHasher(nil)
 		if err != nil {
@@ -94,19 +104,22 @@ func NewActors(r *symbolon.Realm, opts *ActorsOptions) (*Actors, error) {
 	}
 	p := r.Parts(seal.Ours())
 	space := table.New(p.Store, p.Tenant, p.Now, p.Rand)
-	return &Actors{
+	a := &Actors{
 		core: &core{r, p, space, attempt.New(space, p.Rand)}, opt: o,
 		logins: mac(p.Derive("login")), keys: mac(p.Derive("actor key")),
-	}, nil
+	}
+	if o.Notifier != nil {
+		box, err := outbox.New(space, "notice", p.Derive("notice"), p.Rand, notify(o.Notifier), o.Failed)
+		if err != nil {
+			return nil, fmt.Errorf("authn: %w", err)
+		}
+		a.box = box
+	}
+	return a, nil
 }
 
 // String names the realm.
 func (a *Actors) String() string { return "authn.Actors of " + a.realm.String() }
-
-type passwordRecord struct {
-	Hash string    `json:"hash"`
-	Set  time.Time `json:"set"`
-}
 
 // account is where an actor's password and its lock lie; an unknown login has
 // one too, shared with others, in which there is never a password.
@@ -158,6 +171,9 @@ func (a *Actors) SignIn(ctx context.Context, login, pw string) (symbolon.Princip
 		return symbolon.Principal{}, failed(err)
 	}
 	answer, err := a.gate.Run(ctx, try.Try)
+	if err == nil && try.tripped {
+		try.item.start(ctx, acc.shard)
+	}
 	switch {
 	case errors.Is(err, password.ErrBusy): // the same for everybody, so it tells nothing
 		return symbolon.Principal{}, ErrBusy
@@ -167,6 +183,8 @@ func (a *Actors) SignIn(ctx context.Context, login, pw string) (symbolon.Princip
 		return symbolon.Principal{}, ErrBusy
 	case answer.Verdict != lockout.Granted:
 		return symbolon.Principal{}, &Refusal{Reason: reasonOf(answer, acc.phantom), Until: answer.Until}
+	case !try.result.In():
+		return symbolon.Principal{}, refuse(reasonFor(try.result))
 	case try.short:
 		return symbolon.Principal{}, refuse(ReasonFactor)
 	}
@@ -201,10 +219,13 @@ type signIn struct {
 	attempt.Try
 	acc      account
 	session  string
+	result   password.Result
 	auditIDs [2]string
 	counter  string
 	facts    symbolon.Facts
-	short    bool // the password was right, and is not enough
+	short    bool   // the password was right, and is not enough
+	item     posted // that the account is locked
+	tripped  bool   // and it is
 }
 
 func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) {
@@ -215,18 +236,24 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 			return nil, err
 		}
 	}
+	var err error
+	if s.item, err = a.notice(Notice{Actor: acc.actor.ID, Event: "account.locked"}); err != nil {
+		return nil, err
+	}
+	var check *passwordCheck
 	stampName := acc.name("stamp")
 	counterID := "unknown-login-" + acc.shard.String()
 	s.counter = audit.CounterName(a.parts.Now(), counterID)
 	s.Try = attempt.Try{
-		Shard: acc.shard, Lock: acc.lock(), Secret: acc.secret(), With: []string{stampName, acc.name("sessions"), s.counter},
+		Shard: acc.shard, Lock: acc.lock(), Secret: acc.secret(),
+		// A password that is merely hashed anew at a parallel sign-in is the same one;
+		// one that is replaced moves the stamp.
+		Still: stampName, With: []string{stampName, acc.name("sessions"), s.counter},
 		Policy: lim.lockout, Unbound: true,
 		Acquire: func(ctx context.Context) (attempt.Checker, error) {
-			slot, err := a.opt.Hasher.Acquire(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return &passwordCheck{slot, a.opt.Hasher, acc, pw}, nil
+			var err error
+			check, err = a.check(ctx, acc, pw)
+			return check, err
 		},
 		Settle: func(tx *table.Tx, answer lockout.Answer) error {
 			if acc.phantom { // one record, rewritten: guessing at names must not fill the log (S23)
@@ -239,12 +266,27 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 				if err := locked.Add(tx); err != nil {
 					return err
 				}
+				s.item.add(tx)
+				s.tripped = true
 			}
 			if answer.Verdict != lockout.Granted {
 				rec.Reason = string(reasonOf(answer, false))
 				return rec.Add(tx)
 			}
 			rec.ActorMethods = []symbolon.Method{symbolon.MethodPassword}
+			stored, _, err := table.Get[password.Record](tx.View, acc.secret())
+			if err != nil {
+				return err
+			}
+			if s.result = lim.rules.Status(stored, true, tx.Now()).Result; !s.result.In() {
+				rec.Reason = s.result.String()
+				return rec.Add(tx)
+			}
+			if check.upgraded != nil { // hashed anew while we had it in hand (PW-14)
+				if err := table.Put(tx, acc.secret(), *check.upgraded, time.Time{}); err != nil {
+					return err
+				}
+			}
 			if lim.secondFactor { // a password alone opens nothing there
 				rec.Reason, s.short = string(ReasonFactor), true
 				return rec.Add(tx)
@@ -266,26 +308,6 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 	}
 	return s, nil
 }
-
-type passwordCheck struct {
-	*password.Slot
-	hasher *password.Hasher
-	acc    account
-	pw     string
-}
-
-func (c *passwordCheck) Verify(v *table.View) bool {
-	rec, _, err := table.Get[passwordRecord](v, c.acc.secret())
-	if err != nil {
-		rec = passwordRecord{}
-	}
-	// A record that cannot be read leaves the zero Hash, which matches nothing
-	// and takes as long.
-	hash, _ := c.hasher.Parse(rec.Hash)
-	return c.Slot.Verify(hash, c.pw)
-}
-
-func (c *passwordCheck) Dummy() { c.Slot.Dummy(c.pw) }
 
 func formatTime(t time.Time) string {
 	if t.IsZero() {

@@ -58,6 +58,8 @@ const (
 	ReasonWrong    Reason = "wrong"     // the secret was wrong, or its code is used up or too old
 	ReasonLocked   Reason = "locked"    // the secret was not looked at
 	ReasonDead     Reason = "dead"      // too many failures in a row: unlocking does not help, a new secret must be bound
+	ReasonChange   Reason = "change"    // the password was right, and must be changed before anything else: temporary, or expired
+	ReasonRevoked  Reason = "revoked"   // the password lets nobody in any more; its owner needs a new one
 	ReasonFactor   Reason = "factor"    // the organisation demands a second factor
 	ReasonOver     Reason = "over"      // the session, the interaction or its lease has ended
 	ReasonNotYours Reason = "not yours" // another actor's interaction, or not the kind of actor that may

@@ -20,18 +20,59 @@ import (
 type Host struct {
 	actors *Actors
 	reason string
+	dry    bool
+	by     *symbolon.Facts // the employee on whose word it is done; nil: the host's own
 }
 
 // AsHost returns the host's own hand, for a reason that stands in the audit,
 // such as "set-up" or the number of a ticket. It must not be reachable from a
 // request.
-func (a *Actors) AsHost(reason string) Host { return Host{a, reason} }
+func (a *Actors) AsHost(reason string) Host { return Host{actors: a, reason: reason} }
 
-// SetPassword binds a new password to an actor of the directory: it is held to
-// the rules, ends every session and token of the actor, and opens a lock. The
-// error wraps symbolon.ErrInvalid and lists every broken rule, or
-// symbolon.ErrNotFound if the directory has no such actor.
+// DryRun returns the same hand with nothing in it: what it is asked to do is
+// computed and checked against what is stored, and nothing is stored (B8).
+func (h Host) DryRun() Host {
+	h.dry = true
+	return h
+}
+
+// SetPassword binds a new password to an actor of the directory, for a first
+// day or a migration: it is held to the rules, ends every session and token of
+// the actor, and opens a lock. The error wraps symbolon.ErrInvalid and lists
+// every broken rule, or symbolon.ErrNotFound if the directory has no such actor.
+// Where people choose their own, use ResetPassword and [Actors.ChangePassword].
 func (h Host) SetPassword(ctx context.Context, id symbolon.ActorID, pw string) error {
+	return h.newPassword(ctx, id, "password.set", password.Change{New: pw, Reset: true}, posted{})
+}
+
+// ResetPassword sends an employee a temporary password through the Notifier, and
+// shows it to nobody else (B9, AN-37). What it replaces is void at once, and so
+// is every session.
+func (h Host) ResetPassword(ctx context.Context, id symbolon.ActorID) error {
+	actor, err := h.actor(ctx, id)
+	if err != nil {
+		return err
+	}
+	a := h.actors
+	if a.box == nil {
+		return invalid("Options.Notifier", "is missing: without one nobody learns the temporary password")
+	}
+	lim, err := h.limits(ctx, actor)
+	if err != nil {
+		return err
+	}
+	pw, err := lim.rules.Generate(a.parts.Rand)
+	if err != nil {
+		return fmt.Errorf("authn: %w: %w", symbolon.ErrUnavailable, err)
+	}
+	item, err := a.notice(Notice{Actor: id, Event: "password.reset", Password: NewCode(pw)})
+	if err != nil {
+		return failed(err)
+	}
+	return h.newPassword(ctx, id, "password.reset", password.Change{New: pw, Reset: true, Temporary: true}, item)
+}
+
+func (h Host) newPassword(ctx context.Context, id symbolon.ActorID, event string, c password.Change, item posted) error {
 	actor, err := h.actor(ctx, id)
 	if err != nil {
 		return err
@@ -40,45 +81,79 @@ func (h Host) SetPassword(ctx context.Context, id symbolon.ActorID, pw string) e
 	if err != nil {
 		return err
 	}
-	if err := lim.rules.Check(pw); err != nil {
-		return fmt.Errorf("authn: %w: %w", symbolon.ErrInvalid, err)
+	a, acc := h.actors, of(actor)
+	v, err := a.space.Read(ctx, acc.shard, acc.secret())
+	if err != nil {
+		return failed(err)
 	}
-	slot, err := h.actors.opt.Hasher.Acquire(ctx)
+	was, _, err := table.Get[password.Record](v, acc.secret())
+	if err != nil {
+		return failed(err)
+	}
+	slot, err := a.hasher(acc).Acquire(ctx)
 	if err != nil {
 		return ErrBusy
 	}
-	hash, err := slot.Hash(pw)
+	c.About, c.Sources = a.about(actor, ""), a.opt.Sources
+	rec, err := lim.rules.Change(ctx, slot, was, c, a.parts.Now())
 	slot.Release()
 	if err != nil {
-		return fmt.Errorf("authn: %w: %w", symbolon.ErrInvalid, err)
+		return passwordError(err)
 	}
-	return h.bind(ctx, actor, "password.set", hash)
+	return h.bind(ctx, acc, event, rec, item)
 }
 
-// Import binds a password that another system hashed, in the PHC format or in
-// one that the Hasher was given a comparer for. The rules cannot be applied to
-// it.
+// Import binds a password that another system hashed: in the PHC format, as
+// bcrypt, scrypt, PBKDF2 or sha-crypt, or in one that the Hasher was given a
+// comparer for. The rules cannot be applied to it; it is hashed as new ones are
+// when its owner next signs in.
 func (h Host) Import(ctx context.Context, id symbolon.ActorID, hash string) error {
 	actor, err := h.actor(ctx, id)
 	if err != nil {
 		return err
 	}
-	parsed, err := h.actors.opt.Hasher.Parse(hash)
+	acc := of(actor)
+	hasher := h.actors.hasher(acc)
+	parsed, err := hasher.Parse(hash)
 	if err != nil {
 		return fmt.Errorf("authn: %w: %w", symbolon.ErrInvalid, err)
 	}
-	return h.bind(ctx, actor, "password.imported", parsed)
+	if parsed, err = hasher.Seal(parsed); err != nil {
+		return fmt.Errorf("authn: %w: %w", symbolon.ErrInvalid, err)
+	}
+	return h.bind(ctx, acc, "password.imported", password.Record{Hash: parsed.Reveal(), Set: h.actors.parts.Now()}, posted{})
 }
 
-func (h Host) bind(ctx context.Context, actor symbolon.Actor, event string, hash password.Hash) error {
+// RevokePassword keeps an employee's password from letting anybody in, on the
+// suspicion that others know it (PW-06), and ends their sessions.
+func (h Host) RevokePassword(ctx context.Context, id symbolon.ActorID) error {
+	actor, err := h.actor(ctx, id)
+	if err != nil {
+		return err
+	}
 	acc := of(actor)
-	return h.commit(ctx, actor, event, true, nil, []string{acc.lock(), acc.secret()}, func(tx *table.Tx) error {
+	return h.commit(ctx, actor, "password.revoked", true, nil, []string{acc.secret()}, func(tx *table.Tx) error {
+		rec, ok, err := table.Get[password.Record](tx.View, acc.secret())
+		if err != nil || !ok {
+			return err
+		}
+		return table.Put(tx, acc.secret(), rec.Revoke(), time.Time{})
+	})
+}
+
+func (h Host) bind(ctx context.Context, acc account, event string, rec password.Record, item posted) error {
+	rec.Set = rec.Set.Truncate(time.Second)
+	err := h.commit(ctx, acc.actor, event, true, nil, []string{acc.lock(), acc.secret()}, func(tx *table.Tx) error {
 		if err := attempt.Born(tx, acc.lock(), h.actors.opt.Lockout); err != nil {
 			return err
 		}
-		rec := passwordRecord{Hash: hash.Reveal(), Set: tx.Now().Truncate(time.Second)}
+		item.add(tx)
 		return table.Put(tx, acc.secret(), rec, time.Time{})
 	})
+	if err == nil && !h.dry {
+		item.start(ctx, acc.shard)
+	}
+	return err
 }
 
 // NewKey makes a key for a service or a software agent of the directory. It is
@@ -214,7 +289,7 @@ func (h Host) commit(ctx context.Context, actor symbolon.Actor, event string, en
 		return failed(err)
 	}
 	stampName := stamp.ActorName(string(actor.ID))
-	_, err = a.space.Update(ctx, of(actor).shard, append(names, stampName), func(tx *table.Tx) error {
+	change := func(tx *table.Tx) error {
 		party, ok, err := table.Get[stamp.Party](tx.View, stampName)
 		if err != nil {
 			return err
@@ -227,7 +302,23 @@ func (h Host) commit(ctx context.Context, actor symbolon.Actor, event string, en
 		if err := write(tx); err != nil {
 			return err
 		}
-		return audit.Record{ID: auditID, Event: event, Outcome: audit.Succeeded, Actor: actor.ID, Org: actor.Org, Host: h.reason, Detail: detail}.Add(tx)
-	})
+		return h.record(auditID, event, actor, detail).Add(tx)
+	}
+	shard := of(actor).shard
+	if names = append(names, stampName); h.dry {
+		return failed(a.space.Try(ctx, shard, names, change))
+	}
+	_, err = a.space.Update(ctx, shard, names, change)
 	return failed(err)
+}
+
+// record tells what was done to an actor's account: by the host, or on the word
+// of another.
+func (h Host) record(id, event string, of symbolon.Actor, detail map[string]string) audit.Record {
+	r := audit.Record{ID: id, Event: event, Outcome: audit.Succeeded, Actor: of.ID, Org: of.Org, Host: h.reason, Detail: detail}
+	if h.by != nil {
+		r.Actor, r.Org, r.ActorMethods = h.by.Actor.ID, h.by.Actor.Org, h.by.ActorProof.Methods()
+		r.Host, r.Reason, r.Resource = "", h.reason, "Actor/"+string(of.ID)
+	}
+	return r
 }

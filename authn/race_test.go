@@ -52,6 +52,7 @@ func TestBurstsAtSignIn(t *testing.T) {
 		return in.Load()
 	}
 	require.EqualValues(t, 40, burst(40, "right"))
+	require.NoError(t, d.actors.AsHost("import").Import(t.Context(), "mia", "$count$right"), "again: it was hashed anew at the first sign-in")
 	scheme.compared.Store(0)
 	require.Zero(t, burst(200, "wrong"))
 	require.EqualValues(t, 5, scheme.compared.Load())

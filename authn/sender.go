@@ -66,6 +66,33 @@ func (m Message) seal() ([]byte, error) {
 	return json.Marshal(sealed{sealedFormat, m.ID, m.Subject, m.Interaction, m.Method, m.Code.Reveal(), m.Operation, m.Expires})
 }
 
+// sealedNotice is how a Notice lies in the outbox.
+type sealedNotice struct {
+	V        int              `json:"v"`
+	ID       string           `json:"id"`
+	Actor    symbolon.ActorID `json:"actor"`
+	Event    string           `json:"event"`
+	At       time.Time        `json:"at"`
+	Password string           `json:"password,omitempty"`
+}
+
+func (n Notice) seal() ([]byte, error) {
+	return json.Marshal(sealedNotice{sealedFormat, n.ID, n.Actor, n.Event, n.At, n.Password.Reveal()})
+}
+
+func notify(to Notifier) func(context.Context, []byte) error {
+	return func(ctx context.Context, payload []byte) error {
+		var n sealedNotice
+		if err := json.Unmarshal(payload, &n); err != nil {
+			return err
+		}
+		if n.V != sealedFormat {
+			return fmt.Errorf("authn: a notice of format %d is on its way, and this process knows %d", n.V, sealedFormat)
+		}
+		return to.Notify(ctx, Notice{n.ID, n.Actor, n.Event, n.At, NewCode(n.Password)})
+	}
+}
+
 func deliver(s Sender) func(context.Context, []byte) error {
 	return func(ctx context.Context, payload []byte) error {
 		var m sealed

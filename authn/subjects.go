@@ -31,7 +31,7 @@ type SubjectsOptions struct {
 	CodeLife time.Duration     // how long a code can be used; 5 minutes by default, 10 at most (AN-20)
 	MaxCodes int               // codes that an interaction may send; 5 by default (LK-14)
 	Methods  []symbolon.Method // ways in which codes are sent; SMS and spoken calls by default
-	Lockout  lockout.Policy    // per customer and method, over all employees (LK-11)
+	Lockout  lockout.Policy    // per customer and method, over all employees (LK-11); lockout.Codes by default
 	Failed   func(error)       // told when a message could not be delivered; it will be tried again. Nil tells nobody
 }
 
@@ -59,6 +59,7 @@ func NewSubjects(a *Actors, send Sender, opts *SubjectsOptions) (*Subjects, erro
 	o.Proof = cmp.Or(o.Proof, time.Hour)
 	o.CodeLife = cmp.Or(o.CodeLife, 5*time.Minute)
 	o.MaxCodes = cmp.Or(o.MaxCodes, 5)
+	o.Lockout = cmp.Or(o.Lockout, lockout.Codes())
 	if o.Methods == nil {
 		o.Methods = []symbolon.Method{symbolon.MethodSMS, symbolon.MethodCall}
 	}
@@ -81,7 +82,7 @@ func NewSubjects(a *Actors, send Sender, opts *SubjectsOptions) (*Subjects, erro
 	if len(wrong) > 0 {
 		return nil, fmt.Errorf("authn: %w: NewSubjects needs %s", symbolon.ErrInvalid, strings.Join(wrong, "; "))
 	}
-	box, err := outbox.New(a.space, a.parts.Derive("outbox"), a.parts.Rand, deliver(send), o.Failed)
+	box, err := outbox.New(a.space, "due", a.parts.Derive("outbox"), a.parts.Rand, deliver(send), o.Failed)
 	if err != nil {
 		return nil, fmt.Errorf("authn: %w", err)
 	}

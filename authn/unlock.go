@@ -29,8 +29,16 @@ func (a *Actors) Unlock(ctx context.Context, by symbolon.Principal, id symbolon.
 	if err != nil {
 		return failed(err)
 	}
-	return a.unlock(ctx, by, actor.Person, acc.shard, acc.lock(), lim.lockout,
+	item, err := a.notice(Notice{Actor: id, Event: "account.unlocked"})
+	if err != nil {
+		return failed(err)
+	}
+	err = a.unlock(ctx, by, actor.Person, acc.shard, acc.lock(), lim.lockout, item,
 		audit.Record{Event: "account.unlocked", Resource: "Actor/" + string(id), Reason: reason})
+	if err == nil {
+		item.start(ctx, acc.shard)
+	}
+	return err
 }
 
 // Unlock opens the lock on a customer's codes by one method, under the same
@@ -43,12 +51,12 @@ func (s *Subjects) Unlock(ctx context.Context, by symbolon.Principal, id symbolo
 	if err != nil {
 		return fmt.Errorf("authn: %w", err)
 	}
-	return s.unlock(ctx, by, subject.Person, table.ShardOf("subject", string(id)), lockName(id, m), s.opt.Lockout,
+	return s.unlock(ctx, by, subject.Person, table.ShardOf("subject", string(id)), lockName(id, m), s.opt.Lockout, posted{},
 		audit.Record{Event: "customer.unlocked", Subject: id, Resource: "Subject/" + string(id), Reason: reason})
 }
 
 func (c *core) unlock(ctx context.Context, by symbolon.Principal, person symbolon.PersonID, shard table.Shard, lock string,
-	policy lockout.Policy, rec audit.Record) error {
+	policy lockout.Policy, item posted, rec audit.Record) error {
 	if rec.Reason == "" {
 		return invalid("reason", "is empty: an unlock is recorded with one")
 	}
@@ -70,9 +78,9 @@ func (c *core) unlock(ctx context.Context, by symbolon.Principal, person symbolo
 		if before, after, err = attempt.Apply(tx, lock, policy, lockout.Unlock()); err != nil {
 			return err
 		}
-		rec.Outcome = audit.Succeeded
-		if after.Verdict != lockout.Done {
-			rec.Outcome = audit.Failed
+		if rec.Outcome = audit.Failed; after.Verdict == lockout.Done {
+			rec.Outcome = audit.Succeeded
+			item.add(tx)
 		}
 		rec.Detail = map[string]string{"before": before.Phase.String(), "after": after.Phase.String()}
 		return rec.Add(tx)

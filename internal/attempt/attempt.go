@@ -9,6 +9,7 @@
 package attempt
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"math/rand/v2"
@@ -45,6 +46,7 @@ type Try struct {
 	Shard  table.Shard
 	Lock   string   // name of the record with the lockout.State
 	Secret string   // name of the record that holds what is compared
+	Still  string   // name of the record that must say the same when it is settled; Secret if empty
 	With   []string // further names that Verify and Settle read
 	Policy lockout.Policy
 
@@ -132,7 +134,7 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 	_, err = g.space.Continue(context.WithoutCancel(ctx), view, func(tx *table.Tx) (err error) {
 		event := lockout.Tick()
 		switch {
-		case admitted && right && view.Same(tx.View, t.Secret):
+		case admitted && right && view.Same(tx.View, cmp.Or(t.Still, t.Secret)):
 			event = lockout.Right(id)
 		case admitted: // also if the secret was replaced while we compared
 			event = lockout.Wrong(id)

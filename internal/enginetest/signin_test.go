@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,8 +20,9 @@ import (
 )
 
 const (
-	guesses = 200
-	owners  = 40
+	guesses  = 200
+	owners   = 40
+	sessions = 5
 )
 
 // comparer is a scheme of hashes that counts how often one is looked at.
@@ -54,7 +56,7 @@ func openDoors(store storage.Store) (*doors, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.actors, err = authn.NewActors(realm, &authn.ActorsOptions{Hasher: hasher})
+	d.actors, err = authn.NewActors(realm, &authn.ActorsOptions{Hasher: hasher, Sessions: sessions})
 	return d, err
 }
 
@@ -83,6 +85,8 @@ func TestBurstsOnEveryEngine(t *testing.T) {
 		in, err := d.burst(t.Context(), owners, "right")
 		require.NoError(t, err)
 		require.EqualValues(t, owners, in)
+		// The first sign-in hashed it anew, out of the sight of the comparer.
+		require.NoError(t, d.actors.AsHost("test").Import(t.Context(), "mia", "$count$right"))
 		d.scheme.compared.Store(0)
 		in, err = d.burst(t.Context(), guesses, "wrong")
 		require.NoError(t, err)
@@ -109,6 +113,7 @@ func TestBurstsInFourProcesses(t *testing.T) {
 		}
 		_, in := sum(owners, "right")
 		require.Equal(t, owners, in)
+		require.NoError(t, d.actors.AsHost("test").Import(t.Context(), "mia", "$count$right"))
 		compared, in := sum(guesses, "wrong")
 		require.Zero(t, in)
 		require.Equal(t, 5, compared, "over all processes")
@@ -137,4 +142,51 @@ func signIn(m *fleet.Member) (string, error) {
 		return "", err
 	}
 	return fmt.Sprint(d.scheme.compared.Load(), " ", in), closeAll()
+}
+
+// SE-13: of the sessions that four processes open at once as many stay as may.
+func TestSessionsInFourProcesses(t *testing.T) {
+	engines.EachShared(t, func(t *testing.T, e engines.Engine) {
+		d, err := openDoors(e.Open(t))
+		require.NoError(t, err)
+		require.NoError(t, d.actors.AsHost("test").Import(t.Context(), "mia", "$count$right"))
+		sum := 0
+		for _, line := range fleet.Run(t, processes, "open-sessions", e.Name, e.At) {
+			open, err := strconv.Atoi(line)
+			require.NoError(t, err)
+			sum += open
+		}
+		require.Equal(t, sessions, sum)
+	})
+}
+
+func openSessions(m *fleet.Member) (string, error) {
+	ctx := context.Background()
+	store, closeAll, err := engines.Connect(ctx, m.Args[0], m.Args[1])
+	if err != nil {
+		return "", err
+	}
+	d, err := openDoors(store)
+	if err != nil {
+		return "", err
+	}
+	m.Ready()
+	var opened [10]symbolon.Principal
+	if err := each(len(opened), func(i int) (err error) {
+		opened[i], err = d.actors.SignIn(ctx, "mia", "right")
+		return err
+	}); err != nil {
+		return "", err
+	}
+	m.Ready() // all have opened theirs
+	open := 0
+	for _, p := range opened {
+		switch err := d.actors.Touch(ctx, p); {
+		case err == nil:
+			open++
+		case !errors.Is(err, authn.ErrRefused):
+			return "", err
+		}
+	}
+	return fmt.Sprint(open), closeAll()
 }

@@ -22,7 +22,6 @@ import (
 )
 
 const (
-	prefix   = "due/"
 	claim    = 20 * time.Second // how long a row is left to whoever took it
 	patience = 15 * time.Second // how long one delivery may take, less than claim
 	parallel = 16               // deliveries at a time: one gateway that hangs must not stop the others
@@ -34,6 +33,7 @@ const (
 // database learns no code from it. It is safe for concurrent use.
 type Box struct {
 	space *table.Space
+	queue string
 	aead  cipher.AEAD
 	rand  io.Reader
 	send  func(context.Context, []byte) error
@@ -46,9 +46,10 @@ type row struct {
 	Tries  int    `json:"tries,omitempty"`
 }
 
-// New returns a Box that seals with a key of 32 bytes and delivers with send. It
-// tells fail, unless that is nil, what could not be delivered.
-func New(space *table.Space, key []byte, rand io.Reader, send func(context.Context, []byte) error, fail func(error)) (*Box, error) {
+// New returns a Box whose rows lie in a queue of that name, sealed with a key of
+// 32 bytes, and which delivers with send. It tells fail, unless that is nil, what
+// could not be delivered.
+func New(space *table.Space, queue string, key []byte, rand io.Reader, send func(context.Context, []byte) error, fail func(error)) (*Box, error) {
 	if fail == nil {
 		fail = func(error) {}
 	}
@@ -60,7 +61,7 @@ func New(space *table.Space, key []byte, rand io.Reader, send func(context.Conte
 	if err != nil {
 		return nil, err
 	}
-	return &Box{space, aead, rand, send, fail, make(chan struct{}, parallel)}, nil
+	return &Box{space, queue, aead, rand, send, fail, make(chan struct{}, parallel)}, nil
 }
 
 // Item is one payload on its way.
@@ -86,7 +87,7 @@ func (b *Box) Seal(payload []byte, until time.Time) (Item, error) {
 		return Item{}, err
 	}
 	// The first delivery is tried by whoever commits; others wait for the claim to end.
-	name := rowName(b.space.Now().Add(claim), id)
+	name := b.rowName(b.space.Now().Add(claim), id)
 	r := row{Sealed: b.aead.Seal(nonce, nonce, payload, []byte(id))}
 	op, err := table.NewRow(name, r, until)
 	return Item{id, name, r, op}, err
@@ -136,12 +137,12 @@ func (b *Box) Sweep(ctx context.Context, sh table.Shard) error {
 	defer wg.Wait()
 	var errs failures
 	for after := ""; ; {
-		rows, next, err := b.space.Scan(ctx, sh, prefix, after, scanPage)
+		rows, next, err := b.space.Scan(ctx, sh, b.queue+"/", after, scanPage)
 		if err != nil {
 			return err
 		}
 		for _, found := range rows {
-			due, id, ok := parseName(found.Name)
+			due, id, ok := b.parseName(found.Name)
 			if ok && due.After(b.space.Now()) {
 				wg.Wait()
 				return errs.join() // they are sorted by time
@@ -152,7 +153,7 @@ func (b *Box) Sweep(ctx context.Context, sh table.Shard) error {
 				continue
 			}
 			r.Tries++
-			again := rowName(b.space.Now().Add(claim+backoff(r.Tries)), id)
+			again := b.rowName(b.space.Now().Add(claim+backoff(r.Tries)), id)
 			select {
 			case b.slots <- struct{}{}:
 			case <-ctx.Done():
@@ -233,13 +234,13 @@ func backoff(tries int) time.Duration {
 	return min(5*time.Second<<min(tries, 10), maxBack)
 }
 
-func rowName(due time.Time, id string) string {
-	return table.Name("due", fmt.Sprintf("%015d", due.UnixMilli()), id)
+func (b *Box) rowName(due time.Time, id string) string {
+	return table.Name(b.queue, fmt.Sprintf("%015d", due.UnixMilli()), id)
 }
 
-func parseName(name string) (due time.Time, id string, ok bool) {
+func (b *Box) parseName(name string) (due time.Time, id string, ok bool) {
 	var ms int64
-	if _, err := fmt.Sscanf(name, "due/%015d/%s", &ms, &id); err != nil {
+	if _, err := fmt.Sscanf(name, b.queue+"/%015d/%s", &ms, &id); err != nil {
 		return due, "", false
 	}
 	return time.UnixMilli(ms), id, true

@@ -38,7 +38,7 @@ func (p *telephone) send(_ context.Context, payload []byte) error {
 func open(t *testing.T, store storage.Store, p *telephone) (*outbox.Box, *table.Space) {
 	t.Helper()
 	s := table.New(store, "acme", time.Now, rand.Reader)
-	b, err := outbox.New(s, []byte("0123456789abcdef0123456789abcdef"), rand.Reader, p.send, nil)
+	b, err := outbox.New(s, "due", []byte("0123456789abcdef0123456789abcdef"), rand.Reader, p.send, nil)
 	require.NoError(t, err)
 	return b, s
 }
@@ -124,7 +124,7 @@ func TestAGatewayThatHangs(t *testing.T) {
 		store, p := memory.New(), &telephone{}
 		s := table.New(store, "acme", time.Now, rand.Reader)
 		hung := 0
-		b, err := outbox.New(s, make([]byte, 32), rand.Reader, func(ctx context.Context, payload []byte) error {
+		b, err := outbox.New(s, "due", make([]byte, 32), rand.Reader, func(ctx context.Context, payload []byte) error {
 			if string(payload) == "hang" {
 				hung++
 				<-ctx.Done()

@@ -154,6 +154,16 @@ func (s *Space) Update(ctx context.Context, sh Shard, names []string, f func(*Tx
 	return s.update(ctx, &View{shard: sh, names: names}, f)
 }
 
+// Try runs f as Update would, and commits nothing: it tells whether f would go
+// through on what is stored now.
+func (s *Space) Try(ctx context.Context, sh Shard, names []string, f func(*Tx) error) error {
+	v, err := s.Read(ctx, sh, names...)
+	if err != nil {
+		return err
+	}
+	return f(&Tx{View: v})
+}
+
 // Continue is Update on what a former Update or Read returned, without reading
 // it anew. If that is stale by now, the commit finds out.
 func (s *Space) Continue(ctx context.Context, from *View, f func(*Tx) error) (*View, error) {

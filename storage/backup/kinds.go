@@ -44,6 +44,7 @@ var kinds = []struct {
 	{"call/*", stays},
 	{"effect/*", stays},
 	{"due/*/*", gone},
+	{"notice/*/*", gone},
 	{"audit/*/*", recorded},
 	{"org/*", stays},
 	{"policy/head", stays},

@@ -1,0 +1,213 @@
+package authn_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/audit"
+	"github.com/symbolon-auth/symbolon/authn"
+	"github.com/symbolon-auth/symbolon/internal/table"
+	"github.com/symbolon-auth/symbolon/password"
+	"github.com/symbolon-auth/symbolon/storage"
+	"github.com/symbolon-auth/symbolon/storage/memory"
+)
+
+// mailbox is where employees' notices arrive.
+type mailbox struct {
+	mu  sync.Mutex
+	got []authn.Notice
+}
+
+func (m *mailbox) Notify(_ context.Context, n authn.Notice) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.got = append(m.got, n)
+	return nil
+}
+
+func (m *mailbox) events() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var s []string
+	for _, n := range m.got {
+		s = append(s, string(n.Actor)+" "+n.Event)
+	}
+	return strings.Join(s, ", ")
+}
+
+// bcrypted is the password of mia as another system kept it, at the cheapest cost.
+const bcrypted = "$2a$04$0gbfpUjYXauFo3xGB0NaCueRmqblQWHJH23sKIlEW4sIjIkKKUkhe"
+
+// newOffice is a desk whose employees get notices and whose passwords grow old.
+func newOffice(t *testing.T, rules password.Policy) (*desk, *mailbox) {
+	t.Helper()
+	d, mail := newDesk(t, memory.New()), &mailbox{}
+	var err error
+	d.actors, err = authn.NewActors(d.realm, &authn.ActorsOptions{Hasher: testHasher(t), Rules: rules, Notifier: mail,
+		Words: func(a symbolon.Actor) []string { return []string{string(a.ID), "Symbolon Telecom"} }})
+	require.NoError(t, err)
+	return d, mail
+}
+
+// B5, PW-06, PW-20: the states of a password, over ninety days.
+func TestAPasswordGrowsOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rules := password.Default()
+		rules.Expiry, rules.Notice = 90*24*time.Hour, 14*24*time.Hour
+		d, _ := newOffice(t, rules)
+		ctx := t.Context()
+		status := func() string {
+			s, err := d.actors.PasswordStatus(ctx, d.signIn("mia", right))
+			require.NoError(t, err)
+			return s.Result.String()
+		}
+		require.Equal(t, "accepted", status())
+		time.Sleep(75 * 24 * time.Hour)
+		require.Equal(t, "accepted", status(), "15 days are left")
+		time.Sleep(2 * 24 * time.Hour)
+		require.Equal(t, "expiring", status(), "13 days are left")
+		time.Sleep(13 * 24 * time.Hour)
+		_, err := d.actors.SignIn(ctx, "mia", right)
+		refused(t, err, authn.ReasonChange, "90 days are over")
+		_, err = d.actors.SignIn(ctx, "mia", "wrong")
+		refused(t, err, authn.ReasonWrong, "and whoever guesses learns nothing of it")
+		require.NoError(t, d.actors.ChangePassword(ctx, "mia", right, right+" of spring"))
+		d.signIn("mia", right+" of spring")
+		require.NoError(t, d.actors.AsHost("found on a forum").RevokePassword(ctx, "mia"))
+		_, err = d.actors.SignIn(ctx, "mia", right+" of spring")
+		refused(t, err, authn.ReasonRevoked, "others may know it")
+		refused(t, d.actors.ChangePassword(ctx, "mia", right+" of spring", right+" of summer"), authn.ReasonRevoked, "so it changes nothing either")
+	})
+}
+
+// PW-11, PW-25, TK-55: a change needs the present password, ends every session and tells the owner.
+func TestChangingAPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, mail := newOffice(t, password.Policy{})
+		ctx := t.Context()
+		mia := d.signIn("mia", right)
+		refused(t, d.actors.ChangePassword(ctx, "mia", "a guess", right+" anew"), authn.ReasonWrong, "the present one is needed")
+		refused(t, d.actors.ChangePassword(ctx, "nobody", "a guess", right+" anew"), authn.ReasonUnknown, "looks the same")
+
+		err := d.actors.ChangePassword(ctx, "mia", right, "symbolon-telecom")
+		require.ErrorIs(t, err, symbolon.ErrInvalid)
+		var broken password.Violations
+		require.ErrorAs(t, err, &broken, "PW-07: every broken rule, with advice")
+		require.NoError(t, d.actors.Touch(ctx, mia), "nothing was changed")
+
+		require.NoError(t, d.actors.ChangePassword(ctx, "mia", right, right+" anew"))
+		synctest.Wait()
+		require.Equal(t, "mia password.changed", mail.events())
+		refused(t, d.actors.Touch(ctx, mia), authn.ReasonOver, "the sessions of before")
+		_, err = d.actors.SignIn(ctx, "mia", right)
+		refused(t, err, authn.ReasonWrong, "the former password")
+		d.signIn("mia", right+" anew")
+		for range 4 {
+			refused(t, d.actors.ChangePassword(ctx, "mia", "a guess", right), authn.ReasonWrong, "a guess")
+		}
+		_, err = d.actors.SignIn(ctx, "mia", "a guess")
+		refused(t, err, authn.ReasonWrong, "the fifth, at another door")
+		refused(t, d.actors.ChangePassword(ctx, "mia", right+" anew", right), authn.ReasonLocked, "AN-11: one count for all doors")
+		synctest.Wait()
+		require.Equal(t, "mia password.changed, mia account.locked", mail.events())
+	})
+}
+
+// B9, AN-37, AN-48, PW-22: nobody but the owner sees a temporary password, and it opens nothing but its own change.
+func TestResettingAPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, mail := newOffice(t, password.Policy{})
+		ctx := t.Context()
+		tom := d.signIn("tom", right+" of tom")
+		refused(t, d.actors.ResetPassword(ctx, tom, "tom", "forgot"), authn.ReasonNotYours, "one's own")
+		refused(t, d.actors.ResetPassword(ctx, d.pbx, "mia", "forgot"), authn.ReasonNotYours, "a machine")
+		require.NoError(t, d.actors.ResetPassword(ctx, tom, "mia", "forgot, seen at the desk"))
+		synctest.Wait()
+		require.Equal(t, "mia password.reset", mail.events())
+		temporary := mail.got[0].Password.Reveal()
+		_, err := d.actors.SignIn(ctx, "mia", right)
+		refused(t, err, authn.ReasonWrong, "the former one")
+		_, err = d.actors.SignIn(ctx, "mia", temporary)
+		refused(t, err, authn.ReasonChange, "it lets nobody in")
+		require.NoError(t, d.actors.ChangePassword(ctx, "mia", temporary, right+" anew"))
+		refused(t, d.actors.ChangePassword(ctx, "mia", temporary, right+" again"), authn.ReasonWrong, "and works once")
+		d.signIn("mia", right+" anew")
+
+		page, err := d.log.List(ctx, audit.Query{Event: "password.reset"})
+		require.NoError(t, err)
+		require.Len(t, page.Records, 1)
+		require.Equal(t, symbolon.ActorID("tom"), page.Records[0].Actor)
+		require.Equal(t, "Actor/mia", page.Records[0].Resource)
+	})
+	d := newDesk(t, memory.New())
+	require.ErrorContains(t, d.actors.AsHost("reset").ResetPassword(t.Context(), "mia"), "Notifier")
+}
+
+// B8: a change can be computed without being made.
+func TestDryRun(t *testing.T) {
+	d := newDesk(t, memory.New())
+	dry := d.actors.AsHost("what if").DryRun()
+	require.ErrorIs(t, dry.SetPassword(t.Context(), "mia", "short"), symbolon.ErrInvalid)
+	require.NoError(t, dry.SetPassword(t.Context(), "mia", right+" anew"))
+	require.NoError(t, dry.EndSessions(t.Context(), "mia"))
+	require.NoError(t, d.actors.Touch(t.Context(), d.mia), "nothing has happened")
+	d.signIn("mia", right)
+	page, err := d.log.List(t.Context(), audit.Query{Actor: "mia", Event: "password.set"})
+	require.NoError(t, err)
+	require.Len(t, page.Records, 1, "the one of the set-up")
+}
+
+// PW-14: a foreign hash still verifies, and is hashed as new ones are at the first success, once.
+func TestAForeignHashIsUpgraded(t *testing.T) {
+	store := memory.New()
+	d := newDesk(t, store)
+	ctx := t.Context()
+	require.NoError(t, d.actors.AsHost("migration").Import(ctx, "mia", bcrypted))
+	stored := func() string {
+		recs, err := store.Get(ctx, "acme/"+table.ShardOf("actor", "mia").String(), "actor/mia/password")
+		require.NoError(t, err)
+		return string(recs[0].Value)
+	}
+	require.Contains(t, stored(), "$2")
+	_, err := d.actors.SignIn(ctx, "mia", "wrong")
+	refused(t, err, authn.ReasonWrong, "bcrypt says no")
+	require.Contains(t, stored(), "$2", "a failure upgrades nothing")
+	d.signIn("mia", right)
+	require.Contains(t, stored(), "$argon2id$")
+	before := stored()
+	d.signIn("mia", right)
+	require.Equal(t, before, stored())
+}
+
+// S25, PW-15: with a pepper, a hash that was copied to another account opens nothing there.
+func TestACopiedHashOpensNothing(t *testing.T) {
+	store := memory.New()
+	d := newDesk(t, store)
+	hasher, err := password.NewHasher(&password.Options{InsecureTestCost: true,
+		Pepper: password.Pepper{Current: 1, Keys: map[int]password.Key{1: []byte("0123456789abcdef0123456789abcdef")}}})
+	require.NoError(t, err)
+	d.actors, err = authn.NewActors(d.realm, &authn.ActorsOptions{Hasher: hasher})
+	require.NoError(t, err)
+	ctx, host := t.Context(), d.actors.AsHost("test")
+	require.NoError(t, host.SetPassword(ctx, "mia", right))
+	require.NoError(t, host.SetPassword(ctx, "tom", "a password of the thief"))
+	d.signIn("mia", right)
+	at := func(id string) (shard, name string) {
+		return "acme/" + table.ShardOf("actor", id).String(), "actor/" + id + "/password"
+	}
+	shard, name := at("tom")
+	recs, err := store.Get(ctx, shard, name)
+	require.NoError(t, err)
+	shard, name = at("mia")
+	require.NoError(t, store.Commit(ctx, storage.Batch{Shard: shard, Now: time.Now(), Ops: []storage.Op{
+		{Act: storage.Put, Name: name, Cond: storage.Any, Value: recs[0].Value, Version: storage.Version{1}}}}))
+	_, err = d.actors.SignIn(ctx, "mia", "a password of the thief")
+	refused(t, err, authn.ReasonWrong, "the pepper binds a hash to its account")
+}
