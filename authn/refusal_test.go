@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -339,7 +340,7 @@ func TestTheStoreIsDown(t *testing.T) {
 	_, claim := d.claim("call-1")
 	ask := d.ask(claim)
 	code := d.inbox.last(t).Code.Reveal()
-	broken.down = true
+	broken.down.Store(true)
 	for name, call := range map[string]func() error{
 		"SignIn":  func() error { _, err := d.actors.SignIn(t.Context(), "mia", right); return err },
 		"SignOut": func() error { return d.actors.SignOut(t.Context(), d.mia) },
@@ -358,27 +359,27 @@ func TestTheStoreIsDown(t *testing.T) {
 		require.ErrorIs(t, err, symbolon.ErrUnavailable, name)
 		require.NotErrorIs(t, err, symbolon.ErrRefused, name)
 	}
-	broken.down = false
+	broken.down.Store(false)
 	_, err := d.subjects.Confirm(t.Context(), claim, ask.ID, code)
 	require.NoError(t, err, "it recovers without a restart, and the code was not used up")
 }
 
 type switchable struct {
 	storage.Store
-	down bool
+	down atomic.Bool
 }
 
 var errDown = errors.New("connection refused")
 
 func (s *switchable) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {
-	if s.down {
+	if s.down.Load() {
 		return nil, errDown
 	}
 	return s.Store.Get(ctx, shard, names...)
 }
 
 func (s *switchable) Commit(ctx context.Context, b storage.Batch) error {
-	if s.down {
+	if s.down.Load() {
 		return errDown
 	}
 	return s.Store.Commit(ctx, b)
