@@ -14,6 +14,7 @@ var workers = map[string]fleet.Worker{
 	"transfer":      transfer,
 	"acknowledge":   acknowledge,
 	"sign-in":       signIn,
+	"open-sessions": openSessions,
 }
 
 func TestMain(m *testing.M) { fleet.Main(m, workers) }
