@@ -60,6 +60,9 @@ func (a About) obvious(password string) bool {
 				text = append(text, r)
 				continue
 			}
+			if r == '\'' || r == '’' { // within a name
+				continue
+			}
 			if add(text[part:]) {
 				return true
 			}

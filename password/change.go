@@ -34,7 +34,7 @@ func (c Change) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (p Policy) Change(ctx context.Context, s *Slot, was Record, c Change, now time.Time) (Record, error) {
 	p = p.orDefault()
 	broken := p.check(c.New, c.About)
-	if early := was.Set.Add(p.MinAge); p.MinAge > 0 && !c.Reset && was.Hash != "" && !was.Revoked && now.Before(early) && p.Status(was, true, now).Result.In() {
+	if early := was.Set.Add(p.MinAge); p.MinAge > 0 && !c.Reset && now.Before(early) && p.Status(was, true, now).Result.In() {
 		broken = append(broken, Violation{RuleMinAge, "wait with another change until " + early.UTC().Format("2006-01-02 15:04 MST")})
 	}
 	if Usable(c.New) != nil {

@@ -102,7 +102,7 @@ func parseScrypt(s string) (imported, error) {
 	if _, err := fmt.Sscanf(part[2], "ln=%d,r=%d,p=%d", &ln, &r, &p); err != nil || part[2] != fmt.Sprintf("ln=%d,r=%d,p=%d", ln, r, p) {
 		return nil, fmt.Errorf(errNotSpelled, "scrypt", "$scrypt$ln=17,r=8,p=1$salt$tag")
 	}
-	if ln < 1 || ln > 18 || r < 1 || r > 32 || p < 1 || p > 16 || r<<ln > maxScryptBlocks || p*r<<ln > maxScryptWork {
+	if ln < 1 || ln > 18 || r < 1 || r > 32 || p < 1 || p > 16 || p*r<<ln > maxScryptWork {
 		return nil, fmt.Errorf("password: the cost of the scrypt hash, ln=%d,r=%d,p=%d, is out of bounds: 256 MiB in all", ln, r, p)
 	}
 	salt, tag, err := decode(base64.RawStdEncoding, part[3], part[4])

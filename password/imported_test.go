@@ -99,7 +99,10 @@ func TestImportedTakeAllOrRefuse(t *testing.T) {
 	const keyedByA = "$pbkdf2-sha256$i=1$AAAAAAAAAAAAAAAAAAAAAA$Kdka/YrbKkiu0jmRuy8D6POMlxvGrLf8ZtoojHq+TCY" // the same
 	require.True(t, verify(keyedByA, "a"))
 	require.False(t, verify(keyedByA, "a\x00"), "HMAC fills up a short key with NULs")
-	h, err := ParseHash(crypt5)
+	h, err := ParseHash("$scrypt$ln=13,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$" + b64of32)
+	require.NoError(t, err)
+	require.Greater(t, allocated(func() { s.Verify(h, "a\x00") }), uint64(8<<20), "refused after as much work: speed does not tell the kind")
+	h, err = ParseHash(crypt5)
 	require.NoError(t, err)
 	require.False(t, h.open().imported.takes("Hello world!\x00"), "in C this is the same password")
 	require.False(t, h.open().imported.takes(strings.Repeat("x", 513)), "the work is quadratic in the length")

@@ -21,8 +21,7 @@ const (
 	// Of imported hashes, about a second of work at the most. Defaults of other systems, and twice what OWASP demands of
 	// scrypt and PBKDF2, are within.
 	maxBcryptCost   = 14
-	maxScryptBlocks = 1 << 21 // N times r, 128 bytes each: 256 MiB
-	maxScryptWork   = 1 << 21 // the same times p
+	maxScryptWork   = 1 << 21 // N times r times p: 256 MiB where p is 1
 	maxPBKDF2Rounds = 1 << 21 // for each block of the tag
 	maxCryptWork    = 1 << 20 // rounds of $5$ and $6$ for every 64 bytes of a password
 	maxCryptBytes   = 512     // of a password; the crypt library of Linux has the same limit

@@ -93,6 +93,8 @@ func TestPepperBindsTheOwner(t *testing.T) {
 		_, err := h.For(o).Seal(hash)
 		require.Error(t, err, "%v", o)
 	}
+	zeros := strings.Repeat("\x00", 8)
+	require.NotEqual(t, Owner{"a" + zeros + "b", "c", "d"}.draw(key1, "x"), Owner{"a", "b" + zeros + "c", "d"}.draw(key1, "x"))
 	_, err = once{t, h}.Hash("correct horse")
 	require.ErrorContains(t, err, "call Hasher.For")
 	_, err = h.For(anna).Seal(Hash{})
@@ -153,6 +155,8 @@ func TestSealOnImport(t *testing.T) {
 	twice, err := h.pepper.seal(anna, must(h.pepper.seal(anna, crypt5, h.rand)).Reveal(), h.rand)
 	require.NoError(t, err)
 	require.False(t, once{t, h}.Verify(twice, "Hello world!"))
+	_, err = h.Seal(twice)
+	require.ErrorContains(t, err, "two peppers")
 }
 
 // PW-14: weaker records are upgraded at the next success, equal and stronger ones are left alone.

@@ -102,7 +102,7 @@ func (p Policy) Status(r Record, right bool, now time.Time) Status {
 		return Status{Result: Accepted}
 	case !now.Before(end):
 		return Status{Result: Expired}
-	case p.Notice > 0 && !now.Before(end.Add(-p.Notice)):
+	case !now.Before(end.Add(-p.Notice)):
 		return Status{Result: Expiring, Days: int((end.Sub(now) + day - 1) / day), Until: end}
 	default:
 		return Status{Result: Accepted, Until: end}

@@ -205,6 +205,12 @@ func TestSources(t *testing.T) {
 	}
 }
 
+func TestListNormalizes(t *testing.T) {
+	is, err := NewList("éclair").Listed(t.Context(), "E\u0301CLAIR")
+	require.NoError(t, err)
+	require.True(t, is)
+}
+
 // PW-14: a weaker record is rewritten with what was just verified; its age stays.
 func TestUpgrade(t *testing.T) {
 	h := hasher(t, Options{})

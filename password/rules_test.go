@@ -147,7 +147,7 @@ func TestCommon(t *testing.T) {
 
 // PW-08: a person's own names and numbers, and ours, whatever is put around them.
 func TestObvious(t *testing.T) {
-	who := About{Words: []string{"john.smith@example.com", "John Smith", "Müller-Lüdenscheidt", "+1 (555) 010-9999", "AC-7734120", "Vodanet", "Jo", "", "\xff"}}
+	who := About{Words: []string{"john.smith@example.com", "John Smith", "Müller-Lüdenscheidt", "+1 (555) 010-9999", "AC-7734120", "Vodanet", "Jo", "", "\xff", "+447700900123", "Miles O'Brien"}}
 	for _, row := range []struct {
 		password string
 		refused  bool
@@ -174,6 +174,8 @@ func TestObvious(t *testing.T) {
 		{"555 010 9999", true, "without the country's code"},
 		{"00447700999999", false, "another number that ends alike: fewer than seven digits"},
 		{"0015550109999", true, "with another way to dial it"},
+		{"555 0900123", true, "the end of another, whatever is dialled before"},
+		{"obrien77", true, "without what parts it"},
 		{"9999", true, "its end, as a code"},
 		{"7734120", true, "the account number"},
 		{"ac7734120", true, "whole"},
@@ -343,6 +345,8 @@ func TestChecksAreLinear(t *testing.T) {
 		_ = p.CheckFor(s, About{Words: words, Previous: s[:len(s)/2] + s[:len(s)/2]})
 		require.Less(t, time.Since(begin), 250*time.Millisecond)
 	}
+	long := About{Words: []string{strings.Repeat("é", 1<<20)}}
+	require.Less(t, allocated(func() { long.obvious("password") }), uint64(64<<10), "nor is a long word looked at whole")
 }
 
 func BenchmarkCheck(b *testing.B) {
