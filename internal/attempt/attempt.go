@@ -124,7 +124,9 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 
 	admitted, right := reserved.Verdict == lockout.Admit, false
 	if admitted {
+		stop := g.keep(ctx, t, id)
 		right = check.Verify(view)
+		stop()
 	} else {
 		check.Dummy() // a locked account costs what an open one does (AN-47)
 	}
@@ -152,6 +154,37 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 		return lockout.Answer{}, err
 	}
 	return settled, nil
+}
+
+// keep renews the lease of a reservation while the secret is compared, and stops
+// when told to: a comparison that takes longer than a lease, on a machine that is
+// busy or with a hash that is meant to be slow, must not turn a right secret into
+// a failure.
+func (g *Gate) keep(ctx context.Context, t Try, id string) (stop func()) {
+	lease := cmp.Or(t.Policy.Lease, lockout.Default().Lease)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		renew := time.NewTicker(lease / 2)
+		defer renew.Stop()
+		for {
+			select {
+			case <-renew.C:
+			case <-ctx.Done():
+				return
+			}
+			// If it cannot be renewed it lapses, as it would have without.
+			_, _ = g.space.Update(ctx, t.Shard, []string{t.Lock, t.Secret}, func(tx *table.Tx) error {
+				_, err := t.step(tx, lockout.Reserve(id))
+				return err
+			})
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // step applies an event and writes the state back even if nothing changed, so

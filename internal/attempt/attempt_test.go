@@ -213,6 +213,19 @@ func TestHangingUpStillCounts(t *testing.T) {
 	})
 }
 
+// S23: a comparison that takes longer than a lease is not a failure.
+func TestAComparisonSlowerThanTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVault(t, memory.New(), 1)
+		v.slow = 35 * time.Second
+		for range 8 {
+			answer, err := v.guess(0, "right")
+			require.NoError(t, err)
+			require.Equal(t, lockout.Granted, answer.Verdict)
+		}
+	})
+}
+
 // LK-16: a settlement that cannot be stored refuses, and counts when its lease is over.
 func TestAnUnsettledGuessLapses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
