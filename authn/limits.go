@@ -95,7 +95,7 @@ func (s *Subjects) custody(ctx context.Context, actor symbolon.Actor, subject sy
 	}
 	c := custody{
 		proof:   min(s.opt.Proof, e.Span(policy.VerificationFreshness)),
-		lockout: e.Lockout(),
+		lockout: e.Codes(),
 		token:   e.Span(policy.TokenComposite),
 		methods: slices.DeleteFunc(slices.Clone(s.opt.Methods), func(m symbolon.Method) bool { return !s.leads(m, e) }),
 	}

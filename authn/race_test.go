@@ -2,6 +2,7 @@ package authn_test
 
 import (
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,8 +21,12 @@ import (
 type counter struct{ compared atomic.Int64 }
 
 func (c *counter) Compare(encoded, pw string) bool {
-	c.compared.Add(1)
 	time.Sleep(2 * time.Millisecond)
+	// At a locked account the hash is run over a blank as long as the guess: that
+	// costs the same and evaluates no guess.
+	if pw != strings.Repeat("x", len(pw)) {
+		c.compared.Add(1)
+	}
 	return encoded == "$count$"+pw
 }
 

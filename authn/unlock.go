@@ -18,7 +18,8 @@ import (
 // who says why. It is a decision: call it inside of the Begin and End of a
 // Grant. Nobody unlocks themselves (LK-17). The count of consecutive failures
 // stays (S9); a password that has died of them is refused with [ReasonDead] and
-// must be set anew.
+// must be set anew. More than a few unlocks in a day are refused with
+// [ReasonLimit].
 func (a *Actors) Unlock(ctx context.Context, by symbolon.Principal, id symbolon.ActorID, reason string) error {
 	actor, err := a.parts.Actor(ctx, id)
 	if err != nil {
@@ -85,7 +86,10 @@ func (c *core) unlock(ctx context.Context, by symbolon.Principal, person symbolo
 		rec.Detail = map[string]string{"before": before.Phase.String(), "after": after.Phase.String()}
 		return rec.Add(tx)
 	})
-	if err == nil && after.Verdict != lockout.Done {
+	switch {
+	case err == nil && after.Verdict == lockout.Capped:
+		err = refuse(ReasonLimit)
+	case err == nil && after.Verdict != lockout.Done:
 		err = refuse(ReasonDead)
 	}
 	return failed(err)

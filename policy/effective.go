@@ -166,13 +166,32 @@ const lease = 10 * time.Second
 
 // Lockout returns the limits of guessing. With those of the zero Effective every attempt is refused.
 func (e Effective) Lockout() lockout.Policy {
-	return lockout.Policy{
-		Max:      e.Count(LockoutFailures),
-		Window:   e.Span(LockoutWindow),
-		Lock:     e.Span(LockoutDuration),
-		MaxLocks: e.Count(LockoutRepeats),
-		Lease:    lease,
+	p := lockout.Policy{
+		Max:        e.Count(LockoutFailures),
+		Window:     e.Span(LockoutWindow),
+		Lock:       e.Span(LockoutDuration),
+		MaxLocks:   e.Count(LockoutRepeats),
+		MaxUnlocks: e.Count(LockoutUnlocks),
+		Lease:      lease,
 	}
+	if d := e.Span(LockoutDelay); d > 0 && p.Max > 1 { // a lock comes before any wait where the first failure locks
+		p.DelayFrom, p.MaxDelay = min(delayFrom, p.Max-1), min(time.Hour, p.Window)
+		p.Delay = min(d, p.MaxDelay)
+	}
+	return p
+}
+
+// delayFrom is the failure from which on one waits (LK-05).
+const delayFrom = 3
+
+// Codes returns the limits of guessing at a code that a customer reads out.
+func (e Effective) Codes() lockout.Policy {
+	p := e.Lockout()
+	p.Max, p.Budget = e.Count(VerificationAttempts), e.Count(VerificationBudget)
+	if p.DelayFrom >= p.Max {
+		p.DelayFrom, p.Delay, p.MaxDelay = 0, 0, 0
+	}
+	return p
 }
 
 // Password returns the rules for new passwords, and how long they last.

@@ -121,10 +121,12 @@ func ExampleExplain() {
 	//   a temporary one lasts       1d              standard
 	//
 	// Lockout
-	//   failures that lock      5 failures      standard
-	//   a failure counts for    15m             standard
-	//   a lock lasts            until unlocked  north
-	//   locks before one holds  unlimited       standard
+	//   failures that lock            5 failures      standard
+	//   a failure counts for          15m             standard
+	//   a lock lasts                  until unlocked  north
+	//   locks before one holds        unlimited       standard
+	//   wait after the third failure  0s              standard
+	//   unlocks in a day              3 unlocks       standard
 	//
 	// Session
 	//   at a time           1 session  south
@@ -136,9 +138,10 @@ func ExampleExplain() {
 	//   allowed methods  otp, sms  owner
 	//
 	// Customer verification
-	//   allowed classes     any         standard
-	//   a proof counts for  1h          standard
-	//   guesses at a code   5 attempts  standard
+	//   allowed classes     any          standard
+	//   a proof counts for  1h           standard
+	//   guesses at a code   5 attempts   standard
+	//   and in 30 days      10 attempts  standard
 	//
 	// Token
 	//   without a customer  5m  standard

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/symbolon-auth/symbolon/lockout"
 )
 
 // Field names a setting: its group and its name, as in the JSON form.
@@ -30,6 +32,8 @@ const (
 	LockoutFailures Field = "lockout.failures" // within the window that lock; lower
 	LockoutWindow   Field = "lockout.window"   // how long a failure counts; longer
 	LockoutDuration Field = "lockout.duration" // of a lock; longer
+	LockoutDelay    Field = "lockout.delay"    // after the third failure, growing with each further one; longer
+	LockoutUnlocks  Field = "lockout.unlocks"  // that are carried out in a day; lower
 	LockoutRepeats  Field = "lockout.repeats"  // locks without a success in between, after which the next one holds until unlocked; lower
 
 	SessionConcurrent Field = "session.concurrent" // sessions that one person may have at a time; lower
@@ -42,6 +46,7 @@ const (
 	VerificationClasses   Field = "verification.classes"   // that a customer's verification may reach; fewer
 	VerificationFreshness Field = "verification.freshness" // how old a customer's proof may be; shorter
 	VerificationAttempts  Field = "verification.attempts"  // guesses at one customer's code; lower
+	VerificationBudget    Field = "verification.budget"    // of such guesses in 30 days; lower
 
 	TokenAccess    Field = "token.access"    // life of a token without a customer; shorter
 	TokenComposite Field = "token.composite" // life of a token that carries a customer; shorter
@@ -83,6 +88,8 @@ var fields = [...]spec{
 	{field: LockoutWindow, title: "a failure counts for", kind: span, order: higher, least: minute, most: 30 * day, unit: 1, standard: Span(15 * time.Minute)},
 	{field: LockoutDuration, title: "a lock lasts", kind: span, order: higher, least: minute, most: 30 * day, unit: 1, endless: "until unlocked", standard: Span(30 * time.Minute)},
 	{field: LockoutRepeats, title: "locks before one holds", kind: number, order: lower, least: 1, most: 100, things: "locks", endless: "unlimited", standard: NoLimit()},
+	{field: LockoutDelay, title: "wait after the third failure", kind: span, order: higher, most: hour, unit: 1, standard: Span(0)},
+	{field: LockoutUnlocks, title: "unlocks in a day", kind: number, order: lower, least: 1, most: 100, things: "unlocks", standard: Count(lockout.DefaultUnlocks)},
 
 	{field: SessionConcurrent, title: "at a time", kind: number, order: lower, least: 1, most: 64, things: "sessions", standard: Count(64)},
 	{field: SessionIdle, title: "ends when idle for", kind: span, order: lower, least: minute, most: 30 * day, unit: 1, standard: Span(15 * time.Minute)},
@@ -94,6 +101,7 @@ var fields = [...]spec{
 	{field: VerificationClasses, title: "allowed classes", kind: set, order: common, endless: "any", standard: NoLimit()},
 	{field: VerificationFreshness, title: "a proof counts for", kind: span, order: lower, least: minute, most: hour, unit: 1, standard: Span(time.Hour)},
 	{field: VerificationAttempts, title: "guesses at a code", kind: number, order: lower, least: 1, most: 10, things: "attempts", standard: Count(5)},
+	{field: VerificationBudget, title: "and in 30 days", kind: number, order: lower, least: 1, most: 100, things: "attempts", standard: Count(10)},
 
 	{field: TokenAccess, title: "without a customer", kind: span, order: lower, least: 30, most: hour, unit: 1, standard: Span(5 * time.Minute)},
 	{field: TokenComposite, title: "with a customer", kind: span, order: lower, least: 30, most: 5 * minute, unit: 1, standard: Span(5 * time.Minute)},

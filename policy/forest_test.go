@@ -99,7 +99,7 @@ func TestInherited(t *testing.T) {
 	} {
 		require.Equal(t, want, e.Get(field), field)
 	}
-	require.Equal(t, lockout.Policy{Max: 3, Window: 15 * time.Minute, Lock: 30 * time.Minute, Lease: 10 * time.Second}, e.Lockout(), "C14")
+	require.Equal(t, lockout.Policy{Max: 3, Window: 15 * time.Minute, Lock: 30 * time.Minute, Lease: 10 * time.Second, MaxUnlocks: 3}, e.Lockout(), "C14")
 	require.Equal(t, password.Policy{MinLength: 15, MaxLength: 256, Expiry: 5 * 24 * time.Hour, Notice: 5 * 24 * time.Hour,
 		TemporaryLife: 24 * time.Hour}, e.Password())
 	require.Equal(t, 5*24*time.Hour, e.Span(PasswordExpiry))
@@ -118,7 +118,24 @@ func TestLockouts(t *testing.T) {
 	require.NoError(t, err)
 	e, err := f.Effective("pci")
 	require.NoError(t, err)
-	require.Equal(t, lockout.Policy{Max: 10, Window: 15 * time.Minute, Lock: 0, MaxLocks: 2, Lease: 10 * time.Second}, e.Lockout())
+	require.Equal(t, lockout.Policy{Max: 10, Window: 15 * time.Minute, Lock: 0, MaxLocks: 2, MaxUnlocks: 3, Lease: 10 * time.Second}, e.Lockout())
+
+	f, err = NewForest(Node{"slow", "", Settings{LockoutDelay: Span(30 * time.Second), LockoutUnlocks: Count(1), VerificationBudget: Count(5)}},
+		Node{"first", "slow", Settings{LockoutFailures: Count(1), VerificationAttempts: Count(2)}})
+	require.NoError(t, err)
+	e, err = f.Effective("slow")
+	require.NoError(t, err)
+	p := e.Lockout()
+	require.Equal(t, 3, p.DelayFrom, "LK-05: from the third failure on one waits")
+	require.Equal(t, 30*time.Second, p.Delay)
+	require.NoError(t, p.Validate())
+	require.Equal(t, 5, e.Codes().Budget, "S9: of guesses at codes in thirty days")
+	require.NoError(t, e.Codes().Validate())
+	e, err = f.Effective("first")
+	require.NoError(t, err)
+	require.Zero(t, e.Lockout().DelayFrom, "where the first failure locks nobody waits")
+	require.NoError(t, e.Lockout().Validate())
+	require.NoError(t, e.Codes().Validate())
 }
 
 // PW-18, PW-19, PW-20: what a tree says of passwords reaches package password, and is off until somebody sets it.

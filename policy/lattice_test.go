@@ -56,10 +56,10 @@ var stricterIs = map[Field]string{
 	PasswordMinLength: "more", PasswordMaxLength: "less", PasswordClasses: "superset", PasswordSequences: "more",
 	PasswordRepeats: "more", PasswordCommon: "more", PasswordHistory: "more", PasswordChanged: "more", PasswordMinAge: "more",
 	PasswordExpiry: "less", PasswordNotice: "less", PasswordTemporary: "less",
-	LockoutFailures: "less", LockoutWindow: "more", LockoutDuration: "more", LockoutRepeats: "less",
+	LockoutFailures: "less", LockoutWindow: "more", LockoutDuration: "more", LockoutRepeats: "less", LockoutDelay: "more", LockoutUnlocks: "less",
 	SessionConcurrent: "less", SessionIdle: "less", SessionAbsolute: "less",
 	SecondFactorRequired: "more", SecondFactorMethods: "subset",
-	VerificationClasses: "subset", VerificationFreshness: "less", VerificationAttempts: "less",
+	VerificationClasses: "subset", VerificationFreshness: "less", VerificationAttempts: "less", VerificationBudget: "less",
 	TokenAccess: "less", TokenComposite: "less",
 }
 

@@ -69,7 +69,7 @@ type Try struct {
 // Checker compares the guess.
 type Checker interface {
 	Verify(*table.View) bool // looks at the secret that was read
-	Dummy()                  // takes as long, and looks at nothing
+	Dummy(*table.View)       // takes as long, and lets nobody in
 	Release()                // gives back what Acquire took
 }
 
@@ -128,7 +128,7 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 		right = check.Verify(view)
 		stop()
 	} else {
-		check.Dummy() // a locked account costs what an open one does (AN-47)
+		check.Dummy(view) // a locked account costs what an open one does (AN-47)
 	}
 
 	var settled lockout.Answer

@@ -80,8 +80,8 @@ func (g guess) Verify(view *table.View) bool {
 	return err == nil && ok && rec.Secret == g.s
 }
 
-func (g guess) Dummy()   { g.dummies.Add(1) }
-func (g guess) Release() {}
+func (g guess) Dummy(*table.View) { g.dummies.Add(1) }
+func (g guess) Release()          {}
 
 // burst makes n guesses at once, over all processes, and counts the verdicts.
 func (v *vault) burst(n int, s string) map[lockout.Verdict]int {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,8 +30,12 @@ const (
 type comparer struct{ compared atomic.Int64 }
 
 func (c *comparer) Compare(encoded, pw string) bool {
-	c.compared.Add(1)
 	time.Sleep(2 * time.Millisecond)
+	// At a locked account the hash is run over a blank as long as the guess: that
+	// costs the same and evaluates no guess.
+	if pw != strings.Repeat("x", len(pw)) {
+		c.compared.Add(1)
+	}
 	return encoded == "$count$"+pw
 }
 
