@@ -21,6 +21,7 @@ import (
 // safe for concurrent use, and prints only its tenant.
 type Realm struct {
 	tenant string
+	store  func() *punctual
 	parts  func() RealmParts // a closure, so that nothing prints what is inside
 }
 
@@ -99,18 +100,20 @@ func NewRealm(c RealmConfig, opts *RealmOptions) (*Realm, error) {
 			classes[i].Sets[j] = slices.Clone(set)
 		}
 	}
+	now := func() time.Time { return o.Now().UTC().Round(0) }
+	store := &punctual{Store: c.Store, now: now, watch: storage.WatchClock(c.Store, now, o.Rand)}
 	parts := RealmParts{
 		Tenant:    c.Tenant,
-		Store:     c.Store,
+		Store:     store,
 		Ephemeral: o.Ephemeral,
 		Classes:   classes,
 		Rand:      o.Rand,
-		Now:       func() time.Time { return o.Now().UTC().Round(0) },
+		Now:       now,
 		Derive:    func(label string) []byte { return c.Secret.derive(c.Tenant, label) },
 		actors:    c.Actors,
 		subjects:  c.Subjects,
 	}
-	return &Realm{tenant: c.Tenant, parts: func() RealmParts { return parts }}, nil
+	return &Realm{tenant: c.Tenant, store: func() *punctual { return store }, parts: func() RealmParts { return parts }}, nil
 }
 
 // scopeChars reports whether s can stand in a challenge of HTTP as it is

@@ -134,7 +134,7 @@ func TestFieldsAreEncoded(t *testing.T) {
 func TestListRefusesBadInput(t *testing.T) {
 	log, err := audit.NewLog(realm(t, memory.New()))
 	require.NoError(t, err)
-	for _, q := range []audit.Query{{Limit: -1}, {Limit: 1001}, {After: "subject/"}} {
+	for _, q := range []audit.Query{{Limit: -1}, {Limit: 1001}, {After: "subject/"}, {After: "audit/\x00"}} {
 		_, err := log.List(t.Context(), q)
 		require.ErrorIs(t, err, symbolon.ErrInvalid)
 	}

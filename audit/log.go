@@ -11,6 +11,7 @@ import (
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/internal/seal"
 	"github.com/symbolon-auth/symbolon/internal/table"
+	"github.com/symbolon-auth/symbolon/storage"
 )
 
 // Log reads what was recorded in a realm. It is safe for concurrent use. Who
@@ -59,7 +60,7 @@ func (l *Log) List(ctx context.Context, q Query) (Page, error) {
 	if q.Limit < 0 || q.Limit > maxLimit {
 		return Page{}, fmt.Errorf("audit: %w: Query.Limit is %d, must be 0 to %d", symbolon.ErrInvalid, q.Limit, maxLimit)
 	}
-	if q.After != "" && !strings.HasPrefix(q.After, prefix) {
+	if q.After != "" && (!strings.HasPrefix(q.After, prefix) || storage.ValidScan("audit", prefix, q.After, scanPage) != nil) {
 		return Page{}, fmt.Errorf("audit: %w: Query.After is not the Next of a page", symbolon.ErrInvalid)
 	}
 	limit := cmp.Or(q.Limit, defaultLimit)

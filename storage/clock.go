@@ -69,6 +69,10 @@ func (w *ClockWatch) Check(ctx context.Context) error {
 	return w.among(ctx)
 }
 
+// Direct reports whether the store has a clock of its own, which then is the
+// measure.
+func (w *ClockWatch) Direct() bool { return w.clock != nil }
+
 // beside compares with the store's clock.
 func (w *ClockWatch) beside(ctx context.Context) error {
 	const tries = 3

@@ -1,0 +1,72 @@
+package symbolon_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/internal/seal"
+	"github.com/symbolon-auth/symbolon/storage"
+	"github.com/symbolon-auth/symbolon/storage/memory"
+)
+
+// clocked is a store with a clock of its own.
+type clocked struct{ *memory.Store }
+
+func (clocked) Now(context.Context) (time.Time, error) { return time.Now(), nil }
+
+func realmAt(t *testing.T, s storage.Store, now func() time.Time) *symbolon.Realm {
+	t.Helper()
+	secret, err := symbolon.NewSecret("1", make([]byte, 32))
+	require.NoError(t, err)
+	r, err := symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: s, Secret: secret,
+		Actors: symbolon.ActorMap{}, Subjects: symbolon.SubjectMap{}}, &symbolon.RealmOptions{Now: now})
+	require.NoError(t, err)
+	return r
+}
+
+// S26: whose clock is off by more than two seconds does not serve, and serves again when it is set.
+func TestAClockThatIsOff(t *testing.T) {
+	get := func(r *symbolon.Realm) error {
+		_, err := r.Parts(seal.Ours()).Store.Get(t.Context(), "acme/00", "x")
+		return err
+	}
+	t.Run("beside the store's", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			off := time.Duration(0)
+			r := realmAt(t, clocked{memory.New()}, func() time.Time { return time.Now().Add(off) })
+			require.NoError(t, get(r))
+			off = 3 * time.Second
+			require.NoError(t, get(r), "it is looked at once a minute")
+			time.Sleep(time.Minute)
+			require.ErrorIs(t, get(r), symbolon.ErrUnavailable)
+			require.ErrorIs(t, get(r), storage.ErrClock)
+			off = 0
+			time.Sleep(4 * time.Second)
+			require.NoError(t, get(r))
+		})
+	})
+	t.Run("among the others", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			store := memory.New()
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			off := -time.Minute
+			right, slow := realmAt(t, store, nil), realmAt(t, store, func() time.Time { return time.Now().Add(off) })
+			go func() { _ = right.WatchClock(ctx) }()
+			time.Sleep(time.Second)
+			go func() { _ = slow.WatchClock(ctx) }()
+			synctest.Wait()
+			require.NoError(t, get(right))
+			require.ErrorIs(t, get(slow), symbolon.ErrUnavailable, "a minute behind")
+			off = 0
+			time.Sleep(2 * time.Second)
+			require.NoError(t, get(slow))
+			stop()
+		})
+	})
+}
