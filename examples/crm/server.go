@@ -35,6 +35,7 @@ type config struct {
 type server struct {
 	stores
 
+	realm    *symbolon.Realm
 	actors   *authn.Actors
 	subjects *authn.Subjects
 	tokens   *token.Tokens
@@ -106,13 +107,12 @@ func (s *server) makeEngines(c config, k keys) error {
 	if err != nil {
 		return err
 	}
-	realm, err := symbolon.NewRealm(symbolon.RealmConfig{
+	if s.realm, err = symbolon.NewRealm(symbolon.RealmConfig{
 		Tenant: tenant, Store: s.durable, Secret: secret, Actors: s.people, Subjects: s.book,
-	}, &symbolon.RealmOptions{Classes: classes, Ephemeral: s.ephemeral})
-	if err != nil {
+	}, &symbolon.RealmOptions{Classes: classes, Ephemeral: s.ephemeral}); err != nil {
 		return err
 	}
-	if s.actors, err = authn.NewActors(realm, nil); err != nil {
+	if s.actors, err = authn.NewActors(s.realm, nil); err != nil {
 		return err
 	}
 	if s.subjects, err = authn.NewSubjects(s.actors, c.Sender, &authn.SubjectsOptions{Lease: c.Lease}); err != nil {
@@ -121,13 +121,13 @@ func (s *server) makeEngines(c config, k keys) error {
 	// A token may live for a while: each request asks the store whether the
 	// session and the call that it came from are still there.
 	lifetime := &token.Options{Lifetime: 15 * time.Minute}
-	if s.tokens, err = token.New(realm, token.Config{Issuer: "crm", Audience: "crm-api", Key: signer}, lifetime); err != nil {
+	if s.tokens, err = token.New(s.realm, token.Config{Issuer: "crm", Audience: "crm-api", Key: signer}, lifetime); err != nil {
 		return err
 	}
-	if s.guard, err = newGuard(realm, s.subjects); err != nil {
+	if s.guard, err = newGuard(s.realm, s.subjects); err != nil {
 		return err
 	}
-	if s.log, err = audit.NewLog(realm); err != nil {
+	if s.log, err = audit.NewLog(s.realm); err != nil {
 		return err
 	}
 	if s.desk, err = httpauth.New(sessions{s.tokens, s.actors}, s.guard, &httpauth.Options{Join: s.subjects, Failed: failed}); err != nil {
