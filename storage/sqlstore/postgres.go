@@ -126,9 +126,9 @@ func (e *postgres) sweep(ctx context.Context, before time.Time, limit int) (int,
 	if e.closed.Load() {
 		return 0, errClosed
 	}
-	// The condition stands twice: whoever waited for a row must look at it again,
-	// for by now it may be one that lives. What others are writing is left.
-	done, err := e.db.ExecContext(ctx, `DELETE FROM symbolon_records WHERE expires > 0 AND expires <= $1 AND (shard, name) IN
+	// The rows are locked as they are found, so what goes is what was expired; what
+	// others are writing is left to them.
+	done, err := e.db.ExecContext(ctx, `DELETE FROM symbolon_records WHERE (shard, name) IN
 		(SELECT shard, name FROM symbolon_records WHERE expires > 0 AND expires <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 		before.UnixMilli(), limit)
 	if undone(e.sqlState(err)) {

@@ -47,6 +47,8 @@ var recordCases = []contractCase{
 		run: func(x *trial) {
 			first := x.commit(create("a", "first"))
 			x.conflict(create("a", "second"))
+			x.conflict(expiring(create("a", "second"), x.now.Add(time.Hour)))
+			x.conflict(expiring(create("a", "second"), x.now.Add(-time.Hour)))
 			x.kept(first)
 			x.commit(remove("a"))
 			x.kept(x.commit(create("a", "third")))
