@@ -2,8 +2,11 @@ package enginetest
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"fmt"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,6 +140,29 @@ func TestEveryWayToTalkToPostgreSQLKeepsTheContract(t *testing.T) {
 			storagetest.Run(t, func(t *testing.T) storage.Store { return handle(t, "PostgreSQL", at) })
 		})
 	}
+}
+
+// G6: a database may be set to sort as a dictionary does.
+func TestADictionaryDoesNotSortNames(t *testing.T) {
+	server := engines.Require(t, engines.Postgres)
+	db := pool(t, "pgx", server)
+	name := "symbolon_" + strings.ToLower(rand.Text())
+	if _, err := db.Exec("CREATE DATABASE " + name + " TEMPLATE template0 ENCODING UTF8 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C.UTF-8'"); err != nil {
+		engines.Missing(t, "this PostgreSQL knows no dictionaries: "+err.Error())
+	}
+	t.Cleanup(func() {
+		_, err := db.Exec("DROP DATABASE " + name + " WITH (FORCE)")
+		require.NoError(t, err)
+	})
+	u, err := url.Parse(server)
+	require.NoError(t, err)
+	u.Path = "/" + name
+	there := pool(t, "pgx", u.String())
+	var before bool
+	require.NoError(t, there.QueryRow("SELECT 'a' < 'B'").Scan(&before))
+	require.True(t, before, "it does sort so")
+	require.NoError(t, sqlstore.Migrate(t.Context(), there, sqlstore.PostgreSQL))
+	storagetest.Run(t, func(t *testing.T) storage.Store { return handle(t, "PostgreSQL", u.String()) })
 }
 
 func TestEveryWayToTalkToMariaDBKeepsTheContract(t *testing.T) {
