@@ -2,6 +2,7 @@ package symbolon_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,15 +38,15 @@ func TestAClockThatIsOff(t *testing.T) {
 	}
 	t.Run("beside the store's", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			off := time.Duration(0)
-			r := realmAt(t, clocked{memory.New()}, func() time.Time { return time.Now().Add(off) })
+			var off atomic.Int64 // nanoseconds
+			r := realmAt(t, clocked{memory.New()}, func() time.Time { return time.Now().Add(time.Duration(off.Load())) })
 			require.NoError(t, get(r))
-			off = 3 * time.Second
+			off.Store(int64(3 * time.Second))
 			require.NoError(t, get(r), "it is looked at once a minute")
 			time.Sleep(time.Minute)
 			require.ErrorIs(t, get(r), symbolon.ErrUnavailable)
 			require.ErrorIs(t, get(r), storage.ErrClock)
-			off = 0
+			off.Store(0)
 			time.Sleep(4 * time.Second)
 			require.NoError(t, get(r))
 		})
@@ -55,15 +56,16 @@ func TestAClockThatIsOff(t *testing.T) {
 			store := memory.New()
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
-			off := -time.Minute
-			right, slow := realmAt(t, store, nil), realmAt(t, store, func() time.Time { return time.Now().Add(off) })
+			var off atomic.Int64
+			off.Store(-int64(time.Minute))
+			right, slow := realmAt(t, store, nil), realmAt(t, store, func() time.Time { return time.Now().Add(time.Duration(off.Load())) })
 			go func() { _ = right.WatchClock(ctx) }()
 			time.Sleep(time.Second)
 			go func() { _ = slow.WatchClock(ctx) }()
 			synctest.Wait()
 			require.NoError(t, get(right))
 			require.ErrorIs(t, get(slow), symbolon.ErrUnavailable, "a minute behind")
-			off = 0
+			off.Store(0)
 			time.Sleep(2 * time.Second)
 			require.NoError(t, get(slow))
 			stop()

@@ -29,6 +29,9 @@ import (
 func TestNamedAttacks(t *testing.T) {
 	w := newWorld(t)
 	good := w.issue(w.both())
+	for !strings.ContainsAny(good, "-_") { // one that reads differently in the other alphabet
+		good = w.issue(w.both())
+	}
 	header, payload := parts(t, good)
 	f, err := split(good)
 	require.NoError(t, err)
@@ -88,7 +91,7 @@ func TestNamedAttacks(t *testing.T) {
 		// TK-08: one token has one spelling.
 		{"respelled base64", []string{
 			good + "=", good + "==",
-			strings.NewReplacer("-", "+", "_", "/").Replace(ensure(t, good)),
+			strings.NewReplacer("-", "+", "_", "/").Replace(good),
 			good + "\n", good[:30] + "\r\n" + good[30:], " " + good,
 		}, "not three parts"},
 		{"respelled base64, in the bits that carry nothing", []string{f.input + "." + segments[2][:85] + other(segments[2][85])}, "canonical"},
@@ -421,14 +424,6 @@ func TestReasonsDoNotShow(t *testing.T) {
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 func other(c byte) string { return string(alphabet[strings.IndexByte(alphabet, c)^1]) }
-
-// ensure returns a token that has both characters in which the two alphabets
-// differ.
-func ensure(t *testing.T, text string) string {
-	t.Helper()
-	require.True(t, strings.ContainsAny(text, "-_"), "sign another token: this one reads the same in both alphabets")
-	return text
-}
 
 func decode(t testing.TB, segment string) string {
 	t.Helper()

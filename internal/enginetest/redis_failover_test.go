@@ -124,7 +124,7 @@ func TestALockInRedisWouldBeForgotten(t *testing.T) {
 	require.NoError(t, d.actors.AsHost("test").Import(t.Context(), "mia", "$count$right"))
 	const rounds = 3
 	for range rounds {
-		p.master.Do(t, "wait", 1, 5000) // until the replica has all of it
+		p.replica.CatchUp(t, p.master)
 		p.failover(t, func() {
 			_, err := d.burst(t.Context(), guesses, "wrong")
 			require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,10 +124,10 @@ func TestAGatewayThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, p := memory.New(), &telephone{}
 		s := table.New(store, "acme", time.Now, rand.Reader)
-		hung := 0
+		var hung atomic.Int64
 		b, err := outbox.New(s, "due", make([]byte, 32), rand.Reader, func(ctx context.Context, payload []byte) error {
 			if string(payload) == "hang" {
-				hung++
+				hung.Add(1)
 				<-ctx.Done()
 				return ctx.Err()
 			}
@@ -145,7 +146,7 @@ func TestAGatewayThatHangs(t *testing.T) {
 		ctx, cancel = context.WithTimeout(t.Context(), 3*time.Minute)
 		defer cancel()
 		_ = b.Run(ctx)
-		require.Greater(t, hung, 3)
+		require.Greater(t, hung.Load(), int64(3))
 	})
 }
 

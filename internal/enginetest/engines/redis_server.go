@@ -94,6 +94,18 @@ func (r *RedisServer) HasCopied(t testing.TB) {
 	})
 }
 
+// CatchUp waits until r, a replica, has every write that its master has answered.
+// The command WAIT would not do: it knows the writes of its own connection alone.
+func (r *RedisServer) CatchUp(t testing.TB, master *RedisServer) {
+	t.Helper()
+	offset := func(of *RedisServer) string {
+		_, after, _ := strings.Cut(fmt.Sprint(of.Do(t, "info", "replication")), "master_repl_offset:")
+		n, _, _ := strings.Cut(after, "\r\n")
+		return n
+	}
+	r.until(t, "it has caught up", func() bool { return offset(r) == offset(master) })
+}
+
 // Promote makes r a master, as Sentinel does when the old one does not answer.
 func (r *RedisServer) Promote(t testing.TB) { r.Do(t, "replicaof", "no", "one") }
 
