@@ -21,7 +21,8 @@ const minSecret = 32 // bytes: the derived keys are 256 bits, so must be what th
 
 // NewSecret returns the secret of at least 32 random bytes. Its version is part
 // of every key that is derived: with another version or other bytes, services'
-// keys, codes and messages on their way, and the tags of today are void.
+// keys, codes and messages on their way are void, and a policy tree must be built
+// again.
 func NewSecret(version string, key []byte) (Secret, error) {
 	if _, err := ParseID[string](version); err != nil {
 		return Secret{}, fmt.Errorf("symbolon: secret version: %w", err)

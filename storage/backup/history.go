@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symbolon-auth/symbolon"
@@ -86,7 +87,7 @@ const (
 )
 
 // harmless are the events that change nothing which a restore could undo.
-var harmless = []string{"key.made", "account.unlocked", "customer.unlocked", "signout", "sessions.ended", "challenge.sent",
+var harmless = []string{"key.made", "account.unlocked", "customer.unlocked", "signout", "sessions.ended", "proofs.ended", "method.bound", "challenge.sent",
 	"interaction.joined", "interaction.ended", "decision", "act", "policy.proposed", "tenant.exported", "tenant.imported", "tenant.fenced", "tenant.unfenced"}
 
 // since returns the name behind which all audit records lie that a backup may
@@ -126,8 +127,17 @@ func readHistory(ctx context.Context, log storage.Reader, tenant string, made ti
 func (h *history) add(r audit.Record) {
 	actor := string(r.Actor)
 	switch r.Event {
-	case "password.set", "password.imported":
-		h.passwords[table.Name("actor", actor, "password")] = r.Actor
+	case "password.set", "password.imported", "password.changed", "password.reset", "password.revoked":
+		owner := r.Actor
+		if of, other := strings.CutPrefix(r.Resource, "Actor/"); other { // a colleague had it reset
+			owner = symbolon.ActorID(of)
+		}
+		if r.Event == "password.changed" {
+			h.guess(lockOf("actor", actor, "pwd"), r) // the present one was asked for
+		}
+		if r.Outcome == audit.Succeeded {
+			h.passwords[table.Name("actor", string(owner), "password")] = owner
+		}
 	case "key.revoked":
 		if key := r.Detail["key"]; key != "" {
 			h.keys[stamp.SessionName(actor, "key/"+key)] = true
@@ -207,7 +217,7 @@ func (h *history) lock(at place, m members) error {
 	for _, g := range all {
 		s = g.apply(s)
 	}
-	return m.set(s, "born", "fails", "reservations", "until", "locks", "consecutive", "at")
+	return m.set(s, "born", "fails", "reservations", "until", "locks", "consecutive", "spent", "at")
 }
 
 // apply adds to what is remembered. Lockout itself decides, with the host's
@@ -218,6 +228,8 @@ func (g guess) apply(s lockout.State) lockout.State {
 	case wrong:
 		s.Fails = append(slices.Clone(s.Fails), at)
 		slices.Sort(s.Fails)
+		s.Spent = append(slices.Clone(s.Spent), at) // where there is a budget, a restore does not refill it (S9)
+		slices.Sort(s.Spent)
 		s.Consecutive++
 	case right:
 		s.Fails, s.Locks, s.Consecutive = nil, 0, 0
