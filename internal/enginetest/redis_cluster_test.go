@@ -132,7 +132,7 @@ func TestRedisClusterSurvivesAMaster(t *testing.T) {
 		shards[i] = fmt.Sprint("shard ", i)
 		require.NoError(t, s.Commit(t.Context(), storage.Batch{Shard: shards[i], Now: time.Now(), Ops: []storage.Op{put("a", "0")}}))
 	}
-	nodes[0].Do(t, "wait", 1, 1000)
+	heir.CatchUp(t, nodes[0])
 
 	nodes[0].Kill()
 	heir.Do(t, "cluster", "failover", "takeover")

@@ -28,7 +28,7 @@ const (
 	maxTime  = 5 * time.Second       // an update that has not won by then is refused
 	minPause = 50 * time.Microsecond // between two tries, doubled each time, with full jitter
 	maxPause = 5 * time.Millisecond
-	maxLost  = 10 // errors in one update before the store counts as down; the time usually ends it first
+	maxLost  = 10 // errors in a row before the store counts as down; the time usually ends it first
 	gates    = 1024
 )
 
@@ -207,7 +207,7 @@ func (s *Space) update(ctx context.Context, from *View, f func(*Tx) error) (*Vie
 		case err == nil:
 			return tx.after(), nil
 		case errors.Is(err, storage.ErrConflict):
-			sent = nil // it is certain that nothing was applied
+			sent, lost = nil, 0 // it is certain that nothing was applied, and the store answers
 		case errors.Is(err, storage.ErrInvalid): // a fault of ours; asking again will not help
 			return nil, err
 		case ctx.Err() != nil:
