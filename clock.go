@@ -17,6 +17,8 @@ type punctual struct {
 	watch *storage.ClockWatch
 	now   func() time.Time
 
+	looking chan struct{} // held by the one that looks; nobody waits for it
+
 	mu   sync.Mutex
 	next time.Time // when to look again
 	off  error
@@ -24,40 +26,58 @@ type punctual struct {
 
 const (
 	lookAgain = time.Minute
-	lookSoon  = time.Second // while the clock is off
+	lookSoon  = time.Second // while the clock is off, or the store does not say
+	lookLong  = 2 * time.Second
 )
 
 // Unwrap returns the store itself.
 func (p *punctual) Unwrap() storage.Store { return p.Store }
 
 // look compares the clocks and returns why this process must not serve. A store
-// that does not answer is left to say so itself.
+// that does not answer is left to say so itself, to the call at hand and within
+// its deadline; here it holds nobody for longer than two seconds, and only one.
 func (p *punctual) look(ctx context.Context) error {
+	select {
+	case p.looking <- struct{}{}:
+		defer func() { <-p.looking }()
+	default:
+		return p.verdict()
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookLong)
+	defer cancel()
+	err := p.watch.Check(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.lookLocked(ctx)
-}
-
-func (p *punctual) lookLocked(ctx context.Context) error {
-	err := p.watch.Check(ctx)
 	switch now := p.now(); {
 	case errors.Is(err, storage.ErrClock):
 		p.off, p.next = fmt.Errorf("%w: %w", ErrUnavailable, err), now.Add(lookSoon)
 	case err == nil:
 		p.off, p.next = nil, now.Add(lookAgain)
+	default:
+		p.next = now.Add(lookSoon)
 	}
 	return p.off
+}
+
+func (p *punctual) verdict() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.off
+}
+
+func (p *punctual) due() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.now().Before(p.next)
 }
 
 // serving is asked before each call. Where the store has a clock, it looks itself
 // once a minute; elsewhere [Realm.WatchClock] does.
 func (p *punctual) serving(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.watch.Direct() || p.now().Before(p.next) {
-		return p.off
+	if p.watch.Direct() && p.due() {
+		return p.look(ctx)
 	}
-	return p.lookLocked(ctx)
+	return p.verdict()
 }
 
 // Get implements storage.Store.

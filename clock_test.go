@@ -33,7 +33,7 @@ func realmAt(t *testing.T, s storage.Store, now func() time.Time) *symbolon.Real
 // S26: whose clock is off by more than two seconds does not serve, and serves again when it is set.
 func TestAClockThatIsOff(t *testing.T) {
 	get := func(r *symbolon.Realm) error {
-		_, err := r.Parts(seal.Ours()).Store.Get(t.Context(), "acme/00", "x")
+		_, err := r.Parts(seal.Ours()).Store.Get(context.Background(), "acme/00", "x")
 		return err
 	}
 	t.Run("beside the store's", func(t *testing.T) {
@@ -70,5 +70,38 @@ func TestAClockThatIsOff(t *testing.T) {
 			require.NoError(t, get(slow))
 			stop()
 		})
+	})
+}
+
+// silent is a store with a clock, of which neither answers.
+type silent struct{ clocked }
+
+func (silent) Now(ctx context.Context) (time.Time, error) {
+	<-ctx.Done()
+	return time.Time{}, ctx.Err()
+}
+
+func (silent) Get(ctx context.Context, _ string, _ ...string) ([]storage.Record, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// AU-25: a store that hangs holds no call beyond its own deadline, however the clocks are compared.
+func TestAHungStoreHoldsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		r := realmAt(t, silent{clocked{memory.New()}}, nil)
+		go func() { _ = r.WatchClock(ctx) }()
+		synctest.Wait()
+		for range 3 {
+			began := time.Now()
+			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			_, err := r.Parts(seal.Ours()).Store.Get(short, "acme/00", "x")
+			cancel()
+			require.Error(t, err)
+			require.LessOrEqual(t, time.Since(began), 100*time.Millisecond)
+			time.Sleep(time.Second)
+		}
+		stop()
 	})
 }

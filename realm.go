@@ -101,7 +101,7 @@ func NewRealm(c RealmConfig, opts *RealmOptions) (*Realm, error) {
 		}
 	}
 	now := func() time.Time { return o.Now().UTC().Round(0) }
-	store := &punctual{Store: c.Store, now: now, watch: storage.WatchClock(c.Store, now, o.Rand)}
+	store := &punctual{Store: c.Store, now: now, looking: make(chan struct{}, 1), watch: storage.WatchClock(c.Store, now, o.Rand)}
 	parts := RealmParts{
 		Tenant:    c.Tenant,
 		Store:     store,

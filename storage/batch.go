@@ -52,6 +52,10 @@ func (a Act) String() string {
 
 // Op is one step of a [Batch].
 //
+// Delete with Any removes what was there when the commit began; an engine at READ
+// COMMITTED may miss what another writer adds at that moment. Whoever depends on
+// it rewrites a record with Match in the same batch, as for Absent.
+//
 // There is no Check for Absent: two batches that each check that the other's
 // record is absent can both go through on an engine that locks only rows that
 // exist. Whoever depends on absence rewrites a guard record with Match instead.

@@ -21,10 +21,12 @@ import (
 )
 
 const (
-	guesses  = 200
 	owners   = 40
 	sessions = 5
 )
+
+// guesses are made at once.
+var guesses = times(200, 10_000)
 
 // comparer is a scheme of hashes that counts how often one is looked at.
 type comparer struct{ compared atomic.Int64 }

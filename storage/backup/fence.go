@@ -59,7 +59,8 @@ func Fence(ctx context.Context, store storage.Store, tenant string, opts *Option
 }
 
 // Unfence opens a fenced tenant again, after a move that was given up. Call it
-// only while nobody uses the copy. Sessions, calls and tokens from before the
+// only while nobody uses the copy, and destroy the file of the move: a fenced
+// file is imported without a log, since nothing could happen behind it. Sessions, calls and tokens from before the
 // fence stay over.
 func Unfence(ctx context.Context, store storage.Store, tenant string, opts *Options) error {
 	o, err := opts.orDefault(make([]byte, minKey))
