@@ -42,8 +42,6 @@ const (
 	envNumber = "ENGINETEST_NUMBER"
 	ready     = "ready"
 	result    = "result "
-	// patience is for a fleet under the race detector on a busy machine.
-	patience = 2 * time.Minute
 )
 
 // Main is the body of TestMain: it runs the tests, or the one worker that this
@@ -66,6 +64,15 @@ func Main(m *testing.M, workers map[string]Worker) {
 	}
 	fmt.Println(result + line)
 	os.Exit(0)
+}
+
+// patience is for a fleet under the race detector on a busy machine, and for the
+// sizes that the bars name.
+func patience() time.Duration {
+	if os.Getenv("SYMBOLON_FULL") == "1" {
+		return 15 * time.Minute
+	}
+	return 2 * time.Minute
 }
 
 // Run starts n processes of the worker, lets them go on together each time that
@@ -132,7 +139,7 @@ func start(t testing.TB, number int, worker string, args []string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal("fleet: ", err)
 	}
-	late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
+	late := time.AfterFunc(patience(), func() { _ = p.cmd.Process.Kill() })
 	t.Cleanup(func() {
 		late.Stop()
 		_ = p.cmd.Process.Kill() // when the test failed; else it has ended
