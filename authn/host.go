@@ -94,6 +94,11 @@ func (h Host) newPassword(ctx context.Context, id symbolon.ActorID, event string
 	if err != nil {
 		return ErrBusy
 	}
+	if item.box == nil && was.Hash != "" { // a first password surprises nobody (PW-25)
+		if item, err = a.notice(Notice{Actor: id, Event: event}); err != nil {
+			return failed(err)
+		}
+	}
 	c.About, c.Sources = a.about(actor, ""), a.opt.Sources
 	rec, err := lim.rules.Change(ctx, slot, was, c, a.parts.Now())
 	slot.Release()
@@ -132,13 +137,22 @@ func (h Host) RevokePassword(ctx context.Context, id symbolon.ActorID) error {
 		return err
 	}
 	acc := of(actor)
-	return h.commit(ctx, actor, "password.revoked", true, nil, []string{acc.secret()}, func(tx *table.Tx) error {
+	item, err := h.actors.notice(Notice{Actor: id, Event: "password.revoked"})
+	if err != nil {
+		return failed(err)
+	}
+	err = h.commit(ctx, actor, "password.revoked", true, nil, []string{acc.secret()}, func(tx *table.Tx) error {
 		rec, ok, err := table.Get[password.Record](tx.View, acc.secret())
 		if err != nil || !ok {
 			return err
 		}
+		item.add(tx)
 		return table.Put(tx, acc.secret(), rec.Revoke(), time.Time{})
 	})
+	if err == nil && !h.dry {
+		item.start(ctx, acc.shard)
+	}
+	return err
 }
 
 func (h Host) bind(ctx context.Context, acc account, event string, rec password.Record, item posted) error {

@@ -99,7 +99,6 @@ func (s *Subjects) custody(ctx context.Context, actor symbolon.Actor, subject sy
 		token:   e.Span(policy.TokenComposite),
 		methods: slices.DeleteFunc(slices.Clone(s.opt.Methods), func(m symbolon.Method) bool { return !s.leads(m, e) }),
 	}
-	c.lockout.Max, c.lockout.Budget = e.Count(policy.VerificationAttempts), lockout.Codes().Budget
 	return c, nil
 }
 

@@ -13,7 +13,7 @@ import (
 type Notice struct {
 	ID       string // the same each time it is sent
 	Actor    symbolon.ActorID
-	Event    string // password.changed, password.reset, account.locked, account.unlocked
+	Event    string // password.set, .changed, .reset, .revoked, account.locked, account.unlocked
 	At       time.Time
 	Password Code // with password.reset: the temporary one
 }

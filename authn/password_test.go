@@ -61,7 +61,7 @@ func TestAPasswordGrowsOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rules := password.Default()
 		rules.Expiry, rules.Notice = 90*24*time.Hour, 14*24*time.Hour
-		d, _ := newOffice(t, rules)
+		d, mail := newOffice(t, rules)
 		ctx := t.Context()
 		status := func() string {
 			s, err := d.actors.PasswordStatus(ctx, d.signIn("mia", right))
@@ -81,6 +81,8 @@ func TestAPasswordGrowsOld(t *testing.T) {
 		require.NoError(t, d.actors.ChangePassword(ctx, "mia", right, right+" of spring"))
 		d.signIn("mia", right+" of spring")
 		require.NoError(t, d.actors.AsHost("found on a forum").RevokePassword(ctx, "mia"))
+		synctest.Wait()
+		require.Equal(t, "mia password.changed, mia password.revoked", mail.events(), "PW-25: the owner is told of each")
 		_, err = d.actors.SignIn(ctx, "mia", right+" of spring")
 		refused(t, err, authn.ReasonRevoked, "others may know it")
 		refused(t, d.actors.ChangePassword(ctx, "mia", right+" of spring", right+" of summer"), authn.ReasonRevoked, "so it changes nothing either")
@@ -148,6 +150,21 @@ func TestResettingAPassword(t *testing.T) {
 	})
 	d := newDesk(t, memory.New())
 	require.ErrorContains(t, d.actors.AsHost("reset").ResetPassword(t.Context(), "mia"), "Notifier")
+}
+
+// C9, PW-18: a reset does not bring the former password back.
+func TestAResetKeepsTheHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rules := password.Default()
+		rules.History = 1
+		d, mail := newOffice(t, rules)
+		require.NoError(t, d.actors.ResetPassword(t.Context(), d.signIn("tom", right+" of tom"), "mia", "forgot"))
+		synctest.Wait()
+		temporary := mail.got[0].Password.Reveal()
+		require.ErrorIs(t, d.actors.ChangePassword(t.Context(), "mia", temporary, right), symbolon.ErrInvalid, "the one before the reset")
+		require.ErrorIs(t, d.actors.ChangePassword(t.Context(), "mia", temporary, temporary), symbolon.ErrInvalid, "nor the temporary one")
+		require.NoError(t, d.actors.ChangePassword(t.Context(), "mia", temporary, right+" anew"))
+	})
 }
 
 // B8: a change can be computed without being made.

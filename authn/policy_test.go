@@ -183,3 +183,27 @@ func TestCustodyOfACustomersProof(t *testing.T) {
 		refused(t, err, authn.ReasonLocked, "two wrong codes lock there")
 	})
 }
+
+// S9, LK-17: the budget of codes and the unlocks of a day come from the tree, for customers too.
+func TestCustodyOfACustomersLock(t *testing.T) {
+	c := newChain(t, map[symbolon.OrgID]policy.Settings{"shop": {policy.VerificationBudget: policy.Count(3), policy.LockoutUnlocks: policy.Count(1), policy.VerificationAttempts: policy.Count(2)}})
+	ctx := t.Context()
+	key, err := c.actors.AsHost("test").NewKey(ctx, "pbx")
+	require.NoError(t, err)
+	c.pbx, err = c.actors.SignInKey(ctx, key)
+	require.NoError(t, err)
+	c.mia = c.signIn("mia", right)
+	tom := c.signIn("tom", right)
+	_, claim := c.claim("call-1")
+	c.wrongCodes(claim, 2)
+	require.NoError(t, c.subjects.Unlock(ctx, tom, "cust-42", symbolon.MethodSMS, "called back"))
+	c.wrongCodes(claim, 1)
+	ask := c.ask(claim)
+	_, err = c.subjects.Confirm(ctx, claim, ask.ID, c.inbox.last(t).Code.Reveal())
+	refused(t, err, authn.ReasonLocked, "three failures use up the budget, which no unlock refills")
+
+	_, claim = c.claim("call-2")
+	require.NoError(t, c.subjects.AsHost("passport seen").Rebind(ctx, "cust-42", symbolon.MethodSMS))
+	c.wrongCodes(claim, 2)
+	refused(t, c.subjects.Unlock(ctx, tom, "cust-42", symbolon.MethodSMS, "again"), authn.ReasonLimit, "one unlock a day")
+}

@@ -52,7 +52,11 @@ func (s *Subjects) Unlock(ctx context.Context, by symbolon.Principal, id symbolo
 	if err != nil {
 		return fmt.Errorf("authn: %w", err)
 	}
-	return s.unlock(ctx, by, subject.Person, table.ShardOf("subject", string(id)), lockName(id, m), s.opt.Lockout, posted{},
+	cust, err := s.custody(ctx, by.Actor(), subject) // the same limits under which it was locked
+	if err != nil {
+		return failed(err)
+	}
+	return s.unlock(ctx, by, subject.Person, table.ShardOf("subject", string(id)), lockName(id, m), cust.lockout, posted{},
 		audit.Record{Event: "customer.unlocked", Subject: id, Resource: "Subject/" + string(id), Reason: reason})
 }
 

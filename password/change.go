@@ -60,7 +60,13 @@ func (p Policy) Change(ctx context.Context, s *Slot, was Record, c Change, now t
 		return Record{}, err
 	}
 	next := Record{Hash: hash.Reveal(), Set: now, Temporary: c.Temporary}
-	if p.History > 1 {
+	if was.Temporary && len(former) > 0 {
+		former = former[1:] // nobody chose it
+	}
+	switch {
+	case c.Temporary: // it takes no place in the History either, or a reset would bring the former one back
+		next.Former = former
+	case p.History > 1:
 		next.Former = former[:min(len(former), p.History-1)] // the new one is the last of the History
 	}
 	return next, nil
@@ -68,8 +74,11 @@ func (p Policy) Change(ctx context.Context, s *Slot, was Record, c Change, now t
 
 // former returns the hashes that a new password must not match, newest first.
 func (p Policy) former(was Record) []string {
-	if was.Hash == "" {
+	if was.Hash == "" || p.History == 0 {
 		return nil
+	}
+	if was.Temporary {
+		return append([]string{was.Hash}, was.Former[:min(len(was.Former), p.History)]...)
 	}
 	all := append([]string{was.Hash}, was.Former...)
 	return all[:min(len(all), p.History)]
