@@ -27,6 +27,10 @@ const right = "correct horse battery staple"
 func main() {
 	trials := flag.Int("trials", 2000, "measurements of each kind of answer")
 	flag.Parse()
+	if flag.NArg() == 0 {
+		fmt.Fprintln(os.Stderr, "timing: name the engines: memory, PostgreSQL")
+		os.Exit(2)
+	}
 	for _, engine := range flag.Args() {
 		if err := run(engine, *trials); err != nil {
 			fmt.Fprintln(os.Stderr, err)
