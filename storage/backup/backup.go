@@ -13,7 +13,8 @@
 // [Options.Log]. Where that is lost, the operator confirms the loss by naming
 // the tenant in [Options.AcceptLoss].
 //
-// To move a tenant to another engine, [Fence] the source, Export and Import.
+// To move a tenant to another engine, [Fence] the source, Export, and Import with
+// the tenant in [Options.Moved].
 package backup
 
 import (
@@ -33,7 +34,7 @@ import (
 var (
 	ErrDamaged  = errors.New("backup: the file was damaged or cut short, or was made with another key")
 	ErrOccupied = errors.New("backup: the target holds records of a tenant in the file; name it in Options.Replace to have them replaced")
-	ErrLoss     = errors.New("backup: what was revoked, locked or used since the backup would come back; give Options.Log, or name the tenant in Options.AcceptLoss")
+	ErrLoss     = errors.New("backup: what was revoked, locked or used since the backup would come back; give Options.Log, or name the tenant in Options.AcceptLoss, or on the day of a move in Options.Moved")
 	ErrDiffers  = errors.New("backup: the target does not hold what was written; do not use it")
 )
 
@@ -54,6 +55,14 @@ type Options struct {
 	// AcceptLoss names the tenants for which nobody has a Log, or one that does
 	// not say everything.
 	AcceptLoss []string
+
+	// Moved names the tenants that this Import moves here. Their source was fenced
+	// when the file was made, so nothing can have happened there since, and neither
+	// a Log nor AcceptLoss is needed. It holds for a day after the Export: later the
+	// fence may have been taken back, and the file is a backup like any other. Name
+	// nobody here whose source is open again; where the source can still be read,
+	// give it as Log instead, which is safe even then.
+	Moved []string
 
 	// Replace names the tenants whose records in the target are removed first.
 	// The audit log stays, and newer records in it win.
@@ -77,6 +86,10 @@ type Summary struct {
 }
 
 const minKey = 32 // bytes
+
+// aMove is how old the file of a move may be. One that is kept would bring back
+// what was revoked since, without anybody having to say so.
+const aMove = 24 * time.Hour
 
 func (o *Options) orDefault(key []byte) (Options, error) {
 	var d Options

@@ -719,13 +719,13 @@ func TestAMoveFencesTheSource(t *testing.T) {
 		require.Error(t, source.actors.AsHost("x").SetPassword(t.Context(), "mia", right), "not even the host brings a known account back")
 
 		target := at(t, memory.New(), "acme")
-		sum := imported(t, export(t, source.store, "acme"), target.store, backup.Options{})
+		sum := imported(t, export(t, source.store, "acme"), target.store, backup.Options{Moved: []string{"acme"}})
 		require.Zero(t, sum.Unreadable)
 		target.claim(target.come(k), target.in("mia", right), "call-2", "cust-1")
 
 		// Whoever provisions at the source takes it back in part: then it counts as open.
 		source.password("tom", right)
-		_, err = backup.Import(t.Context(), bytes.NewReader(export(t, source.store, "acme")), memory.New(), key, nil)
+		_, err = backup.Import(t.Context(), bytes.NewReader(export(t, source.store, "acme")), memory.New(), key, &backup.Options{Moved: []string{"acme"}})
 		require.ErrorIs(t, err, backup.ErrLoss)
 
 		// A move that is given up.
@@ -738,9 +738,59 @@ func TestAMoveFencesTheSource(t *testing.T) {
 			require.Len(t, page.Records, times, event)
 		}
 
-		_, err = backup.Import(t.Context(), bytes.NewReader(export(t, source.store, "acme")), memory.New(), key, nil)
+		_, err = backup.Import(t.Context(), bytes.NewReader(export(t, source.store, "acme")), memory.New(), key, &backup.Options{Moved: []string{"acme"}})
 		require.ErrorIs(t, err, backup.ErrLoss, "it is not fenced any more")
 	})
+}
+
+// S11: the file of a move is that on the day of the move, and for who says so. One
+// that was kept brings nothing back: it is a backup like any other.
+func TestTheFileOfAMoveIsNotTrustedForEver(t *testing.T) {
+	moved := backup.Options{Moved: []string{"acme"}}
+	for _, c := range []struct {
+		because string
+		later   time.Duration
+		opts    backup.Options
+		says    string // nothing: it is imported
+	}{
+		{"the move", 0, moved, ""},
+		{"it took the night", 23 * time.Hour, moved, ""},
+		{"a clock of the fleet was ahead when it was made", -time.Minute, moved, ""},
+		{"nobody says that it is a move", 0, backup.Options{}, `"acme"`},
+		{"a file that was kept", 24*time.Hour + time.Minute, moved, "good for 24h"},
+		{"a clock that is wrong makes no file young", -25 * time.Hour, moved, "good for 24h"},
+		{"a slip of the pen", 0, backup.Options{Moved: []string{"acne"}}, "Options.Moved names"},
+		{"and later it needs what every backup needs: the log", 90 * 24 * time.Hour, backup.Options{}, "Options.Log"},
+	} {
+		t.Run(c.because, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := at(t, memory.New(), "acme")
+				source.password("mia", right)
+				source.password("tom", right)
+				require.NoError(t, backup.Fence(t.Context(), source.store, "acme", nil))
+				file := export(t, source.store, "acme")
+				into := memory.New()
+				c.opts.Now = func() time.Time { return time.Now().Add(c.later) }
+				_, err := backup.Import(t.Context(), bytes.NewReader(file), into, key, &c.opts)
+				if c.says == "" {
+					require.NoError(t, err)
+					at(t, into, "acme").in("mia", right)
+					return
+				}
+				require.ErrorContains(t, err, c.says)
+				require.Empty(t, content(t, into, "acme"))
+
+				// The move was given up, and mia dismissed: with the log she stays so.
+				require.NoError(t, backup.Unfence(t.Context(), source.store, "acme", nil))
+				require.NoError(t, source.actors.AsHost("left us").RevokePassword(t.Context(), "mia"))
+				imported(t, file, into, backup.Options{Log: source.store})
+				after := at(t, into, "acme")
+				_, err = after.signIn("mia", right)
+				require.ErrorIs(t, err, authn.ErrRefused)
+				after.in("tom", right)
+			})
+		})
+	}
 }
 
 // A Snapshotter is asked for one moment; the file is of that moment.

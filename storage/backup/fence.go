@@ -26,8 +26,8 @@ const maxTries = 100 // at a record to which others write
 
 // Fence closes a tenant in a store that it is about to leave: nobody signs in
 // there, no token and no call counts, and no guess is evaluated, in any process.
-// What is exported afterwards is complete, and needs neither a Log nor a
-// confirmation when it is imported. It may be called again if it fails;
+// What is exported afterwards is complete, and for a day it may be imported with
+// [Options.Moved], without a Log. It may be called again if it fails;
 // [Unfence] takes it back. Provisioning is the host's own doing and is not
 // closed: stop it.
 func Fence(ctx context.Context, store storage.Store, tenant string, opts *Options) error {
@@ -59,9 +59,9 @@ func Fence(ctx context.Context, store storage.Store, tenant string, opts *Option
 }
 
 // Unfence opens a fenced tenant again, after a move that was given up. Call it
-// only while nobody uses the copy, and destroy the file of the move: a fenced
-// file is imported without a log, since nothing could happen behind it. Sessions, calls and tokens from before the
-// fence stay over.
+// only while nobody uses the copy, and destroy the file of the move: for a day
+// whoever calls it one can import it without a log. Sessions, calls and tokens
+// from before the fence stay over.
 func Unfence(ctx context.Context, store storage.Store, tenant string, opts *Options) error {
 	o, err := opts.orDefault(make([]byte, minKey))
 	if err != nil {

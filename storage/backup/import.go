@@ -92,6 +92,9 @@ func (m *restore) prepare(ctx context.Context) error {
 	if err := named("Replace", m.Replace, head.Tenants); err != nil {
 		return err
 	}
+	if err := named("Moved", m.Moved, head.Tenants); err != nil {
+		return err
+	}
 	for i, tenant := range head.Tenants {
 		if !slices.Contains(m.Replace, tenant) {
 			if empty, err := isEmpty(ctx, m.into, tenant); err != nil {
@@ -112,7 +115,17 @@ func (m *restore) prepare(ctx context.Context) error {
 // since returns what happened since the backup, or refuses if nobody can tell
 // and nobody has confirmed it.
 func (m *restore) since(ctx context.Context, i int, tenant string) (*history, error) {
-	accepted := slices.Contains(m.AcceptLoss, tenant) || slices.Contains(m.fenced, tenant)
+	accepted := slices.Contains(m.AcceptLoss, tenant)
+	if !accepted && slices.Contains(m.Moved, tenant) {
+		switch age := m.now.Sub(m.title.Made); {
+		case !slices.Contains(m.fenced, tenant):
+			return nil, fmt.Errorf("%w: %q: it was not fenced when the file was made, so this is no move", ErrLoss, tenant)
+		case age > aMove || age < -overlap:
+			return nil, fmt.Errorf("%w: %q: the file was made at %s, and that of a move is good for %v; export it again",
+				ErrLoss, tenant, m.title.Made.Format(time.RFC3339), aMove)
+		}
+		accepted = true
+	}
 	if m.Log == nil {
 		if accepted {
 			return &history{}, nil
@@ -135,8 +148,11 @@ func (m *restore) since(ctx context.Context, i int, tenant string) (*history, er
 func (m *restore) clear(ctx context.Context) error {
 	for _, tenant := range m.title.Tenants {
 		detail := map[string]string{"made": m.title.Made.Format(time.RFC3339)}
-		if m.Log == nil && !slices.Contains(m.fenced, tenant) {
+		switch {
+		case slices.Contains(m.AcceptLoss, tenant):
 			detail["loss"] = "accepted"
+		case slices.Contains(m.Moved, tenant):
+			detail["moved"] = "true"
 		}
 		if err := record(ctx, m.into, tenant, m.Options, "tenant.imported", audit.Begun, detail); err != nil {
 			return err
