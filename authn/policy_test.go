@@ -23,7 +23,7 @@ type chain struct {
 
 type nobodyElse struct{}
 
-func (nobodyElse) Holds(context.Context, symbolon.Principal, symbolon.OrgID) (bool, error) {
+func (nobodyElse) Holds(context.Context, symbolon.Actor, symbolon.OrgID) (bool, error) {
 	return false, nil
 }
 

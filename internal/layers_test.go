@@ -42,7 +42,7 @@ storage/sealed       storage internal/table                                     
 storage/backup       . storage audit lockout internal/seal internal/table internal/stamp  -
 storage/redisstore   storage                                                    github.com/redis/go-redis/v9
 audit                . storage internal/seal internal/table                     golang.org/x/mod
-policy               . password lockout storage audit internal/seal internal/table  -
+policy               . password lockout storage audit internal/seal internal/table internal/stamp  -
 authn                . storage policy password lockout audit internal/seal internal/table internal/attempt internal/outbox internal/stamp  github.com/pquerna/otp
 token                . storage audit internal/seal internal/table internal/stamp internal/jose  -
 authz                . storage audit internal/seal internal/table internal/stamp internal/cedar  -

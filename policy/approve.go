@@ -2,8 +2,8 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +14,8 @@ import (
 // Approve is the word of another person for a proposal, and carries it out when nobody else has to agree. The digest is
 // that of the [Difference] which they have read; it is refused if the change would do anything else by now. Who proposed
 // it, or may be the same person, cannot approve it (S22), and software cannot (S29). Whoever approves twice is heard once.
-// It is a decision, as [Tree.Change] is.
+// Everybody who has spoken for it must still hold their authority: whoever has lost it is not heard, and if that is who
+// proposed it, it is refused. It is a decision, as [Tree.Change] is.
 func (t *Tree) Approve(ctx context.Context, by symbolon.Principal, id, digest string) (Proposal, error) {
 	rec, f, err := t.who(by)
 	if err != nil {
@@ -22,31 +23,40 @@ func (t *Tree) Approve(ctx context.Context, by symbolon.Principal, id, digest st
 	}
 	var out Proposal
 	err = t.again(ctx, rec, eventApproved, func(ctx context.Context, s *snapshot) error {
+		actor, err := t.live(ctx, f)
+		if err != nil {
+			return err
+		}
 		p, err := t.proposal(ctx, id)
 		switch {
 		case err != nil:
 			return err
-		case !f.Actor.Kind.Human():
-			return refuse(ReasonNotHuman, f.Actor.Kind.String())
-		case !p.Host && symbolon.SamePerson(p.Person, f.Actor.Person):
-			return refuse(ReasonSamePerson, fmt.Sprintf("it was proposed by %q", p.By))
+		case !actor.Kind.Human():
+			return refuse(ReasonNotHuman, actor.Kind.String())
 		}
 		after, d, err := t.plan(s.forest, p.Steps)
 		if err != nil || d.Digest() != p.Digest || p.Digest != digest {
 			return refuse(ReasonStale, "the tree has changed, or something else was read")
 		}
-		if out = p.shown(id, d); p.by(f.Actor.ID) {
+		persons, err := t.weigh(ctx, &p, d)
+		switch {
+		case err != nil:
+			return err
+		case among(persons, actor):
+			return refuse(ReasonSamePerson, fmt.Sprintf("it was proposed by %q", p.By))
+		}
+		if out = p.shown(id, d); p.by(actor.ID) {
 			return nil
 		}
-		held, err := t.held(ctx, by, out.Missing)
+		held, err := t.held(ctx, actor, out.Missing)
 		switch {
 		case err != nil:
 			return err
 		case len(held) == 0:
 			return refuse(ReasonAuthority, fmt.Sprintf("holds none at %q", out.Missing))
 		}
-		word := Approval{By: f.Actor.ID, For: held, Time: t.parts.Now().Truncate(time.Second)}
-		p.Approvals = append(slices.Clone(p.Approvals), word)
+		word := Approval{By: actor.ID, For: held, Time: t.parts.Now().Truncate(time.Second)}
+		p.Approvals = append(p.Approvals, word)
 		rec.Reason = p.Reason
 		c := commit{Tree: t, id: id, from: s, after: after, diff: d, rec: rec}
 		if out = p.shown(id, d); out.Done {
@@ -60,13 +70,15 @@ func (t *Tree) Approve(ctx context.Context, by symbolon.Principal, id, digest st
 	return out, nil
 }
 
-// Proposals returns what waits for approval, with what each would do to the tree as it stands.
+// Proposals returns what waits for approval, with what each would do to the tree as it stands, and whose word is worth
+// what by now.
 func (t *Tree) Proposals(ctx context.Context) ([]Proposal, error) {
 	s, err := t.load(ctx)
 	if err != nil {
 		return nil, failed(err)
 	}
-	var list []Proposal
+	var waiting []proposal
+	var ids []string
 	err = t.scan(ctx, proposalPrefix, func(row table.Row) error {
 		rec, err := table.Decode[signed](row)
 		if err != nil {
@@ -76,13 +88,29 @@ func (t *Tree) Proposals(ctx context.Context) ([]Proposal, error) {
 		if err != nil {
 			return err
 		}
-		_, d, err := t.plan(s.forest, p.Steps)
-		one := p.shown(strings.TrimPrefix(row.Name, proposalPrefix), d)
-		one.Stale, one.Done = err != nil || d.Digest() != p.Digest, false
-		list = append(list, one)
+		if t.parts.Now().Before(p.Expires) {
+			waiting = append(waiting, p)
+			ids = append(ids, strings.TrimPrefix(row.Name, proposalPrefix))
+		}
 		return nil
 	})
-	return list, failed(err)
+	if err != nil {
+		return nil, failed(err)
+	}
+	list := make([]Proposal, len(waiting))
+	for i, p := range waiting {
+		_, d, err := t.plan(s.forest, p.Steps)
+		stale := err != nil || d.Digest() != p.Digest
+		var refusal *Refusal
+		if _, err := t.weigh(ctx, &p, d); errors.As(err, &refusal) {
+			stale = true
+		} else if err != nil {
+			return nil, failed(err)
+		}
+		list[i] = p.shown(ids[i], d)
+		list[i].Stale, list[i].Done = stale, false
+	}
+	return list, nil
 }
 
 // proposal reads one that waits.
@@ -107,5 +135,5 @@ func (t *Tree) waiting(v *table.View, id string) (p proposal, ok bool, err error
 		return p, false, nil
 	}
 	p, err = verify[proposal](t, proposalName(id), s)
-	return p, err == nil, err
+	return p, err == nil && t.parts.Now().Before(p.Expires), err // however long a writer of the database has kept it
 }

@@ -16,9 +16,10 @@ import (
 
 // Events in the audit.
 const (
-	eventProposed = "policy.proposed"
-	eventApproved = "policy.approved"
-	eventChanged  = "policy.changed"
+	eventProposed  = "policy.proposed"
+	eventApproved  = "policy.approved"
+	eventChanged   = "policy.changed"
+	eventWithdrawn = "policy.withdrawn"
 )
 
 // errMoved says that something was changed since a commit was computed.
@@ -169,7 +170,7 @@ func (c *commit) tells(p *proposal, events ...string) (recs []audit.Record, err 
 		for _, a := range p.Approvals {
 			by = append(by, string(a.By))
 		}
-		detail["proposed_by"], detail["approved_by"] = either(p.Host, "host", string(p.By)), strings.Join(by, " ")
+		detail["proposed_by"], detail["approved_by"] = p.proposer(), strings.Join(by, " ")
 	}
 	for _, event := range events {
 		r := c.rec

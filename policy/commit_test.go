@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -188,17 +186,4 @@ func TestContextEnds(t *testing.T) {
 	cancel()
 	_, err := h.tree.Change(ctx, h.is("bea"), "why", policy.Set("shop", expiry(10)))
 	require.ErrorIs(t, err, symbolon.ErrUnavailable)
-}
-
-// A Principal whose time is over decides nothing.
-func TestPrincipalIsOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, memory.New())
-		bea := h.is("bea")
-		time.Sleep(authntest.Life)
-		_, err := h.tree.Change(t.Context(), bea, "why", policy.Set("shop", expiry(10)))
-		h.refused(err, policy.ReasonAuthority, "over")
-		_, err = h.tree.Approve(t.Context(), bea, "x", "y")
-		h.refused(err, policy.ReasonAuthority, "over")
-	})
 }

@@ -45,7 +45,7 @@ func Example() {
 // nobody gives authority to nobody, so that all is the host's.
 type nobody struct{}
 
-func (nobody) Holds(context.Context, symbolon.Principal, symbolon.OrgID) (bool, error) {
+func (nobody) Holds(context.Context, symbolon.Actor, symbolon.OrgID) (bool, error) {
 	return false, nil
 }
 

@@ -49,7 +49,8 @@ const (
 	ReasonAuthority  Reason = "authority"   // they hold none where it is needed
 	ReasonSamePerson Reason = "same person" // who proposed it, or may be
 	ReasonNotHuman   Reason = "not human"   // software approves nothing (S29)
-	ReasonStale      Reason = "stale"       // the tree has changed since it was proposed: propose it again
+	ReasonOver       Reason = "over"        // their session is, or they have left: sign in again
+	ReasonStale      Reason = "stale"       // the tree, or the authority of who proposed it, has changed since: propose it again
 )
 
 func refuse(r Reason, detail string) error { return &Refusal{r, detail} }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/audit"
-	"github.com/symbolon-auth/symbolon/internal/seal"
 	"github.com/symbolon-auth/symbolon/internal/table"
 )
 
@@ -68,6 +67,8 @@ func (p proposal) missing(d Difference) []symbolon.OrgID {
 	return once(missing)
 }
 
+func (p proposal) proposer() string { return either(p.Host, "host", string(p.By)) }
+
 func (p proposal) by(a symbolon.ActorID) bool {
 	return slices.ContainsFunc(p.Approvals, func(one Approval) bool { return one.By == a })
 }
@@ -79,10 +80,10 @@ func (p proposal) shown(id string, d Difference) Proposal {
 
 // Change carries out a change on the word of somebody who holds authority where it is needed, at once if nobody else has
 // to agree: then the Proposal is Done. Otherwise it is stored and waits for [Tree.Approve], and nothing has changed. It is
-// a decision: call it inside of the Begin and End of a Grant, which see to it that by is still live.
+// a decision: call it inside of the Begin and End of a Grant.
 //
-// The error is [Breaches] for a change that cannot stand, and wraps [ErrRefused] for somebody without any authority in
-// it, and for making, moving or removing a top, which is the host's.
+// The error is [Breaches] for a change that cannot stand, and wraps [ErrRefused] for somebody whose session is over, who
+// has no authority in it, and for making, moving or removing a top, which is the host's.
 func (t *Tree) Change(ctx context.Context, by symbolon.Principal, reason string, steps ...Step) (Proposal, error) {
 	rec, f, err := t.who(by)
 	if err != nil {
@@ -91,10 +92,14 @@ func (t *Tree) Change(ctx context.Context, by symbolon.Principal, reason string,
 	rec.Reason = reason
 	p := proposal{Steps: steps, Reason: reason, By: f.Actor.ID, Person: f.Actor.Person}
 	return t.propose(ctx, p, rec, func(ctx context.Context, d Difference) ([]symbolon.OrgID, error) {
-		if d.Top {
+		actor, err := t.live(ctx, f)
+		switch {
+		case err != nil:
+			return nil, err
+		case d.Top:
 			return nil, refuse(ReasonAuthority, "a top is the host's to make, move or remove")
 		}
-		held, err := t.held(ctx, by, d.Needs)
+		held, err := t.held(ctx, actor, d.Needs)
 		if err == nil && len(held) == 0 {
 			err = refuse(ReasonAuthority, fmt.Sprintf("holds none at %q", d.Needs))
 		}
@@ -124,11 +129,18 @@ const (
 	maxProposal = 60 << 10 // bytes as stored, below what any record may have
 )
 
+func reasonable(reason string) error {
+	if strings.TrimSpace(reason) == "" || len(reason) > maxReason {
+		return fmt.Errorf("policy: %w: a change needs a reason of 1 to %d bytes", symbolon.ErrInvalid, maxReason)
+	}
+	return nil
+}
+
 // propose commits the change, or the proposal.
 func (t *Tree) propose(ctx context.Context, p proposal, rec audit.Record,
 	holds func(context.Context, Difference) ([]symbolon.OrgID, error)) (Proposal, error) {
-	if strings.TrimSpace(p.Reason) == "" || len(p.Reason) > maxReason {
-		return Proposal{}, fmt.Errorf("policy: %w: a change needs a reason of 1 to %d bytes", symbolon.ErrInvalid, maxReason)
+	if err := reasonable(p.Reason); err != nil {
+		return Proposal{}, err
 	}
 	id, err := table.NewID(t.parts.Rand, "")
 	if err != nil {
@@ -158,29 +170,4 @@ func (t *Tree) propose(ctx context.Context, p proposal, rec audit.Record,
 		return Proposal{}, failed(err)
 	}
 	return out, nil
-}
-
-// who returns the start of an audit record about somebody, and the facts of them.
-func (t *Tree) who(by symbolon.Principal) (audit.Record, symbolon.Facts, error) {
-	f, err := symbolon.Unseal(seal.Ours(), t.realm, by)
-	switch {
-	case err != nil:
-		return audit.Record{}, f, refuse(ReasonAuthority, err.Error())
-	case !t.parts.Now().Before(f.Limits.NotAfter):
-		return audit.Record{}, f, refuse(ReasonAuthority, "is over")
-	}
-	return audit.About(by), f, nil
-}
-
-// held returns those of the organisations at which by holds authority.
-func (t *Tree) held(ctx context.Context, by symbolon.Principal, orgs []symbolon.OrgID) (held []symbolon.OrgID, _ error) {
-	for _, org := range orgs {
-		switch ok, err := t.authority.Holds(ctx, by, org); {
-		case err != nil: // whoever does not know does not let through
-			return nil, fmt.Errorf("%w: authority: %w", symbolon.ErrUnavailable, err)
-		case ok:
-			held = append(held, org)
-		}
-	}
-	return held, nil
 }

@@ -14,14 +14,6 @@ import (
 	"github.com/symbolon-auth/symbolon/internal/table"
 )
 
-// Authority is how the host says who decides where.
-type Authority interface {
-	// Holds reports whether by may decide about the settings of the organisation and of what is below it. It is asked
-	// for every organisation that a change needs, so whoever holds authority above must be told to hold it below as
-	// well, if they do. An error refuses. It is safe for concurrent use.
-	Holds(ctx context.Context, by symbolon.Principal, org symbolon.OrgID) (bool, error)
-}
-
 // Tree is the organisations of a realm, as stored. Several may work on one store. It is safe for concurrent use.
 type Tree struct {
 	realm     *symbolon.Realm

@@ -36,8 +36,8 @@ type byOrg struct {
 	err   error
 }
 
-func (a *byOrg) Holds(_ context.Context, by symbolon.Principal, org symbolon.OrgID) (bool, error) {
-	return slices.Contains(a.below[by.Actor().Org], org), a.err
+func (a *byOrg) Holds(_ context.Context, by symbolon.Actor, org symbolon.OrgID) (bool, error) {
+	return slices.Contains(a.below[by.Org], org), a.err
 }
 
 // house is a business network in a store.
@@ -51,9 +51,14 @@ type house struct {
 
 func newRealm(t testing.TB, store storage.Store) *symbolon.Realm {
 	t.Helper()
+	return newRealmOf(t, store, people)
+}
+
+func newRealmOf(t testing.TB, store storage.Store, staff symbolon.ActorMap) *symbolon.Realm {
+	t.Helper()
 	secret, err := symbolon.NewSecret("test", make([]byte, 32))
 	require.NoError(t, err)
-	r, err := symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: store, Secret: secret, Actors: people, Subjects: symbolon.SubjectMap{}},
+	r, err := symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: store, Secret: secret, Actors: staff, Subjects: symbolon.SubjectMap{}},
 		&symbolon.RealmOptions{Classes: []symbolon.Class{{Name: "code", Sets: [][]symbolon.Method{{symbolon.MethodSMS}}}}})
 	require.NoError(t, err)
 	return r
@@ -61,8 +66,13 @@ func newRealm(t testing.TB, store storage.Store) *symbolon.Realm {
 
 func newHouse(t testing.TB, store storage.Store) *house {
 	t.Helper()
+	return newHouseOf(t, store, people)
+}
+
+func newHouseOf(t testing.TB, store storage.Store, staff symbolon.ActorMap) *house {
+	t.Helper()
 	all := []symbolon.OrgID{"owner", "business", "shop", "rival"}
-	h := &house{t: t, store: store, realm: newRealm(t, store), who: &byOrg{below: map[symbolon.OrgID][]symbolon.OrgID{
+	h := &house{t: t, store: store, realm: newRealmOf(t, store, staff), who: &byOrg{below: map[symbolon.OrgID][]symbolon.OrgID{
 		"owner": all, "business": {"business", "shop"}, "rival": {"rival"}}}}
 	h.tree = h.open()
 	p, err := h.tree.AsHost("set-up").Change(t.Context(),

@@ -95,8 +95,8 @@ func (w *world) Read(p []byte) (int, error) {
 // everywhere is an authority that employees of the owner hold.
 type everywhere struct{}
 
-func (everywhere) Holds(_ context.Context, by symbolon.Principal, _ symbolon.OrgID) (bool, error) {
-	return by.Actor().Org == "owner", nil
+func (everywhere) Holds(_ context.Context, by symbolon.Actor, _ symbolon.OrgID) (bool, error) {
+	return by.Org == "owner", nil
 }
 
 // post takes messages for customers and notices for employees. While it is shut
