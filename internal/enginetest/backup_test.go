@@ -117,7 +117,7 @@ func fill(t *testing.T, s storage.Store) {
 		case 1:
 			o.Name, o.ExpiresAt = fmt.Sprintf("call/%d", i), hour.Add(time.Duration(i)*time.Minute+time.Millisecond)
 		case 2:
-			o.Name, o.Value = fmt.Sprintf("audit/%017d/%d", i, i), bytes.Repeat([]byte{byte(i)}, i*7919%2000)
+			o.Name, o.Value = fmt.Sprintf("audit/%017d/%d", i, i), bytes.Repeat([]byte{byte(i)}, i%25*80) // of which some are empty
 		case 3:
 			o.Name = table.Name("effect", "%_'\"\\ü"+strings.Repeat("n", i%100)+fmt.Sprint(i))
 		case 4:

@@ -378,6 +378,35 @@ func TestContentIsEqual(t *testing.T) {
 	require.Empty(t, content(t, into, "umbrella"), "another tenant does not come along")
 }
 
+// A record without a value is a record, however an engine returns it.
+func TestAnEmptyValueStays(t *testing.T) {
+	for because, value := range map[string][]byte{"no bytes": {}, "nil": nil} {
+		from := terse{filled(t, 1, "acme"), value}
+		put(t, from, "acme/05", "org/empty", "")
+		into := memory.New()
+		imported(t, export(t, from, "acme"), into, backup.Options{AcceptLoss: []string{"acme"}})
+		require.Contains(t, content(t, into, "acme"), "acme/05 org/empty", because)
+	}
+}
+
+// terse returns its own idea of an empty value.
+type terse struct {
+	*memory.Store
+	empty []byte
+}
+
+func (s terse) Scan(ctx context.Context, shard, prefix, after string, limit int) ([]storage.Record, error) {
+	found, err := s.Store.Scan(ctx, shard, prefix, after, limit)
+	for i := range found {
+		if len(found[i].Value) == 0 {
+			found[i].Value = s.empty
+		}
+	}
+	return found, err
+}
+
+func (s terse) Snapshot(_ context.Context, read func(storage.Reader) error) error { return read(s) }
+
 // A bar: no damaged file writes anything.
 func TestDamagedFilesAreRefused(t *testing.T) {
 	from := filled(t, 500, "acme")

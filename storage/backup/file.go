@@ -151,6 +151,9 @@ func lines(r io.Reader, f func(title, entry) error) (head title, last end, err e
 		if err := l.Record.check(len(head.Tenants)); err != nil {
 			return head, last, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
+		if l.Record.Value == nil { // so some engines return what is empty, and it is there all the same
+			l.Record.Value = []byte{}
+		}
 		if !former.before(*l.Record) {
 			return head, last, fmt.Errorf("%w: its records are not in order", ErrDamaged)
 		}
