@@ -272,7 +272,7 @@ func (h Host) limits(ctx context.Context, actor symbolon.Actor) (limits, error) 
 // usable reports what a Host lacks that AsHost did not make, or made with no reason.
 func (h Host) usable() error {
 	if h.actors == nil || h.reason == "" {
-		return invalid("reason", "is empty: say in AsHost why the host does this")
+		return invalid("reason", "is empty: say why this is done")
 	}
 	return nil
 }
@@ -318,12 +318,7 @@ func (h Host) commit(ctx context.Context, actor symbolon.Actor, event string, en
 		}
 		return h.record(auditID, event, actor, detail).Add(tx)
 	}
-	shard := of(actor).shard
-	if names = append(names, stampName); h.dry {
-		return failed(a.space.Try(ctx, shard, names, change))
-	}
-	_, err = a.space.Update(ctx, shard, names, change)
-	return failed(err)
+	return failed(a.core.commit(ctx, h.dry, of(actor).shard, append(names, stampName), change))
 }
 
 // record tells what was done to an actor's account: by the host, or on the word

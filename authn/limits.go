@@ -85,11 +85,16 @@ type custody struct {
 // custody returns what holds for the proofs that an actor takes of a customer:
 // both organisations have a say, and the stricter of the two counts.
 func (s *Subjects) custody(ctx context.Context, actor symbolon.Actor, subject symbolon.Subject) (custody, error) {
+	return s.custodyAt(ctx, append(organisations(actor), subject.Org)...)
+}
+
+// custodyAt returns what all of these organisations together allow.
+func (s *Subjects) custodyAt(ctx context.Context, orgs ...symbolon.OrgID) (custody, error) {
 	own := custody{s.opt.Proof, s.opt.Lockout, s.opt.Methods, 0}
 	if s.actors.opt.Policy == nil {
 		return own, nil
 	}
-	e, err := effective(ctx, s.actors.opt.Policy, append(organisations(actor), subject.Org)...)
+	e, err := effective(ctx, s.actors.opt.Policy, orgs...)
 	if err != nil {
 		return custody{}, err
 	}

@@ -240,18 +240,9 @@ func (a *Actors) PasswordStatus(ctx context.Context, p symbolon.Principal) (pass
 // What it replaces is void at once, and so is every session. It is a decision:
 // call it inside of the Begin and End of a Grant.
 func (a *Actors) ResetPassword(ctx context.Context, by symbolon.Principal, id symbolon.ActorID, reason string) error {
-	f, err := a.live(ctx, by)
+	h, err := a.onWordOf(ctx, by, id, reason)
 	if err != nil {
 		return err
 	}
-	actor, err := a.parts.Actor(ctx, id)
-	if err != nil {
-		return fmt.Errorf("authn: %w", err)
-	}
-	if !f.Actor.Kind.Human() || symbolon.SamePerson(f.Actor.Person, actor.Person) {
-		return refuse(ReasonNotYours)
-	}
-	h := a.AsHost(reason)
-	h.by = &f
 	return h.ResetPassword(ctx, id)
 }

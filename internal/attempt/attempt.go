@@ -221,11 +221,15 @@ func Born(tx *table.Tx, lock string, p lockout.Policy) error {
 }
 
 // Apply carries out an administrator's event on a lock and returns the answer,
-// and where it stood before.
+// and where it stood before. A hold also takes where nothing is bound yet: what
+// is bound later is held.
 func Apply(tx *table.Tx, lock string, p lockout.Policy, e lockout.Event) (before, after lockout.Answer, err error) {
 	rec, ok, err := table.Get[record](tx.View, lock)
 	if err != nil {
 		return before, after, err
+	}
+	if !ok && e == lockout.Hold() {
+		rec, ok = record{lockout.NewState()}, true
 	}
 	_, before = p.Next(rec.State, lockout.Tick(), tx.Now())
 	rec.State, after = p.Next(rec.State, e, tx.Now())

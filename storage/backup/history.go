@@ -87,7 +87,7 @@ const (
 )
 
 // harmless are the events that change nothing which a restore could undo.
-var harmless = []string{"key.made", "account.unlocked", "customer.unlocked", "signout", "sessions.ended", "proofs.ended", "method.bound", "challenge.sent",
+var harmless = []string{"key.made", "account.unlocked", "customer.unlocked", "unlock.reciprocal", "signout", "sessions.ended", "proofs.ended", "method.bound", "challenge.sent",
 	"interaction.joined", "interaction.ended", "decision", "act", "policy.proposed", "tenant.exported", "tenant.imported", "tenant.fenced", "tenant.unfenced"}
 
 // since returns the name behind which all audit records lie that a backup may
@@ -150,7 +150,12 @@ func (h *history) add(r audit.Record) {
 		}
 	case "account.locked":
 		h.guess(lockOf("actor", actor, "pwd"), r)
-	case "challenge.answered", "customer.locked":
+	case "account.held":
+		if of, other := strings.CutPrefix(r.Resource, "Actor/"); other {
+			actor = of
+		}
+		h.guess(lockOf("actor", actor, "pwd"), r)
+	case "challenge.answered", "customer.locked", "customer.held":
 		h.guess(lockOf("subject", string(r.Subject), r.Detail["method"]), r)
 	case "interaction.opened":
 		h.opened(r)
@@ -164,7 +169,7 @@ func (h *history) add(r audit.Record) {
 func (h *history) guess(lock place, r audit.Record) {
 	g := guess{at: r.Time}
 	switch {
-	case r.Event == "account.locked" || r.Event == "customer.locked":
+	case slices.Contains([]string{"account.locked", "account.held", "customer.locked", "customer.held"}, r.Event):
 		g.outcome, g.until, g.dead = tripped, -1, r.Reason == lockout.Dead.String()
 		if until, err := time.Parse(time.RFC3339, r.Detail["until"]); err == nil && r.Reason == lockout.Timed.String() {
 			g.until = lockout.Instant(until.Add(time.Second).UnixMilli()) // it was rounded down

@@ -22,6 +22,9 @@ func TestGuessesCountOn(t *testing.T) {
 	tripped := func(reason, until string) audit.Record {
 		return audit.Record{Event: "account.locked", Actor: "mia", Outcome: audit.Succeeded, Reason: reason, Detail: map[string]string{"until": until}}
 	}
+	held := audit.Record{Event: "account.held", Actor: "mia", Outcome: audit.Succeeded, Host: "stolen laptop", Detail: map[string]string{"before": "open", "after": "held"}}
+	byTom := held
+	byTom.Actor, byTom.Resource = "tom", "Actor/mia"
 	for _, c := range []struct {
 		because string
 		was     int // failures in the backup, a minute before noon
@@ -41,6 +44,8 @@ func TestGuessesCountOn(t *testing.T) {
 		{"and no longer", 0, []audit.Record{tripped("timed", "2026-11-24T13:00:00Z")}, time.Hour + time.Second, lockout.Open, 0},
 		{"a hold holds", 0, []audit.Record{tripped("held", "")}, 1000 * time.Hour, lockout.Held, 0},
 		{"a hold outlives a later timed lock", 0, []audit.Record{tripped("held", ""), tripped("timed", "2026-11-24T13:00:00Z")}, 1000 * time.Hour, lockout.Held, 0},
+		{"so does one of the host's", 0, []audit.Record{held}, 1000 * time.Hour, lockout.Held, 0},
+		{"and one on a colleague's word", 0, []audit.Record{byTom}, 1000 * time.Hour, lockout.Held, 0},
 		{"a lock whose end nobody can read holds", 0, []audit.Record{tripped("timed", "soon")}, 1000 * time.Hour, lockout.Held, 0},
 		{"the dead stay dead", 0, []audit.Record{tripped("dead", "")}, 1000 * time.Hour, lockout.Dead, lockout.DeadAfter},
 	} {
