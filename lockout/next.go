@@ -6,8 +6,13 @@ import (
 	"time"
 )
 
-// drift is how far the time remembered in a State may run ahead of a node's own clock and still be believed. Within it, a
-// slow node cannot reopen what a faster one has locked; beyond it, one node that is years ahead would lock for years.
+// drift is how far the time remembered in a State may run ahead of a node's own clock and still be its clock. So a slow
+// node cannot reopen what a faster one has locked, and one node that is years ahead does not take the others with it.
+//
+// What it has written stays: its locks end when it said, its failures count. Of one State and one clock nobody can tell
+// which of the two is wrong, and a lock that a clock could move nearer is one that a slow clock opens. It is left to an
+// administrator, or to a new secret. That nodes do not disagree so far is seen to elsewhere: a realm refuses to serve while
+// its clock is off that of the store.
 const drift = 2 * time.Minute
 
 // Next returns the State after the event, and what to do. It is pure and safe for concurrent use, and it never changes

@@ -244,6 +244,12 @@ func TestAbsenceIsRefusal(t *testing.T) {
 		"far end":      {Born: true, Until: 1 << 62},
 		"no such time": {Born: true, At: -1},
 		"far time":     {Born: true, At: 1 << 62},
+		"far failure":  {Born: true, Fails: []Instant{1<<63 - 1}},
+		"no failure":   {Born: true, Fails: []Instant{-1 << 63}},
+		"no order":     {Born: true, Spent: []Instant{2, 1}},
+		"far unlock":   {Born: true, Unlocks: []Instant{1<<63 - 1}},
+		"far deadline": {Born: true, Reservations: []Reservation{{"r1", 1<<63 - 1}}},
+		"nobody's":     {Born: true, Reservations: []Reservation{{"", 1}}},
 	}
 	for name, s := range damaged {
 		for _, e := range []Event{Reserve("r1"), Right("r1"), Wrong("r1"), Unlock(), Hold(), Reset(), Rebind(), Tick()} {
@@ -324,6 +330,33 @@ func TestClocksThatDisagree(t *testing.T) {
 		require.Equal(t, Timed, s.tell("x x x x x").Phase, "%v", now)
 		require.Equal(t, Locked, s.tell("v").Verdict, "%v", now)
 	}
+}
+
+// One node is ten years ahead. The others keep their own time, and what it has locked opens by hand or with a new secret.
+func TestANodeYearsAhead(t *testing.T) {
+	const ahead, back = "87600h ", " -87600h "
+	for _, row := range []struct {
+		words   string
+		verdict Verdict
+		phase   Phase
+		because string
+	}{
+		{"x" + back + "x x x x 33m look", Done, Timed, "its failure stays"},
+		{"x x x x x" + back + "31m v", Locked, Timed, "its lock is not believed less than another's: a slow clock would open all locks"},
+		{"x x x x x" + back + "unlock v", Granted, Open, "an administrator opens it"},
+		{"x x x x x" + back + "unlock x x x x x 29m59s v", Locked, Timed, "after that, locks are as long as ever"},
+		{"x x x x x" + back + "unlock x x x x x 30m v", Granted, Open, "and not longer"},
+		{"x x x x x" + back + "rebind v", Granted, Open, "a new secret opens it"},
+		{"r1 r2 r3 r4 r5" + back + "v", Busy, Full, "what it never settled"},
+		{"r1 r2 r3 r4 r5" + back + "reset v", Granted, Open, "is void with the secret that was looked at"},
+	} {
+		a := begin(t, Default()).tell(ahead + row.words)
+		require.Equal(t, row.verdict.String()+", "+row.phase.String(), a.Verdict.String()+", "+a.Phase.String(), row.because)
+	}
+	spent := begin(t, Codes())
+	spent.tell(ahead + "x x x x v x x x x v x x" + back)
+	require.Equal(t, Answer{Locked, Spent, false, spent.now.Add(87600*time.Hour + BudgetPeriod + time.Millisecond)}, spent.tell("unlock v"))
+	require.Equal(t, Granted, spent.tell("rebind v").Verdict, "a budget too")
 }
 
 func TestLowerLimitLocksFromTheLastFailure(t *testing.T) {

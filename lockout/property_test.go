@@ -3,6 +3,7 @@ package lockout
 import (
 	"cmp"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"go/parser"
 	"go/token"
@@ -15,6 +16,19 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
+
+// check runs a property on 3,000 sequences of events, and on 30,000 with SYMBOLON_FULL=1.
+func check(t *testing.T, property func(*rapid.T)) {
+	t.Helper()
+	runs := flag.Lookup("rapid.checks")
+	former, want := runs.Value.String(), "3000"
+	if os.Getenv("SYMBOLON_FULL") == "1" {
+		want = "30000"
+	}
+	require.NoError(t, runs.Value.Set(want))
+	defer func() { require.NoError(t, runs.Value.Set(former)) }()
+	rapid.Check(t, property)
+}
 
 // policies draws any valid policy, small numbers first so that locks are frequent.
 func policies() *rapid.Generator[Policy] {
@@ -48,9 +62,19 @@ func events(ids int) *rapid.Generator[Event] {
 	})
 }
 
+// skews draws how far a node's clock is off: minutes, and sometimes years.
+func skews() *rapid.Generator[time.Duration] {
+	return rapid.Custom(func(t *rapid.T) time.Duration {
+		if rapid.IntRange(0, 40).Draw(t, "broken") == 0 {
+			return rapid.SampledFrom([]time.Duration{-87600 * time.Hour, -24 * time.Hour, 24 * time.Hour, 87600 * time.Hour}).Draw(t, "years")
+		}
+		return time.Duration(rapid.IntRange(-300, 300).Draw(t, "seconds")) * time.Second
+	})
+}
+
 // LK-09: whatever happens, in whatever order, seen by whatever clocks, no more than Max guesses are under way or failed.
 func TestInvariants(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		p := policies().Draw(t, "policy")
 		s, at := NewState(), noon
 		for range rapid.IntRange(1, 120).Draw(t, "events") {
@@ -58,7 +82,7 @@ func TestInvariants(t *testing.T) {
 			if rapid.IntRange(0, 20).Draw(t, "long") == 0 {
 				at = at.Add(time.Hour)
 			}
-			skewed := at.Add(time.Duration(rapid.IntRange(-300, 300).Draw(t, "skew")) * time.Second)
+			skewed := at.Add(skews().Draw(t, "skew"))
 			e := events(8).Draw(t, "event")
 			reserved := slices.ContainsFunc(s.Reservations, func(r Reservation) bool { return r.ID == e.id })
 			next, a := p.Next(s, e, skewed)
@@ -124,6 +148,34 @@ func TestInvariants(t *testing.T) {
 	})
 }
 
+// LK-09: each event may find another policy than the last one, by another clock: nobody is looked at beyond the limit of
+// the moment, and nothing is granted that was not counted first.
+func TestAnotherPolicyEachTime(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		s, at := NewState(), noon
+		for range rapid.IntRange(1, 60).Draw(t, "events") {
+			at = at.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "wait")) * time.Second)
+			p, e := policies().Draw(t, "policy"), events(8).Draw(t, "event")
+			under := func(s State) bool {
+				return slices.ContainsFunc(s.Reservations, func(r Reservation) bool { return r.ID == e.id })
+			}
+			next, a := p.Next(s, e, at.Add(skews().Draw(t, "skew")))
+			require.True(t, next.sound())
+			require.GreaterOrEqual(t, next.At, s.At)
+			require.True(t, next.Until != 0 || len(next.Fails) < p.Max, "as many failures as lock have locked")
+			if a.Verdict == Admit && !under(s) {
+				require.LessOrEqual(t, len(next.Fails)+len(next.Reservations), p.Max)
+				require.LessOrEqual(t, next.Consecutive+len(next.Reservations), DeadAfter)
+			}
+			require.True(t, a.Verdict != Granted || e.kind == right && under(s) && next.Until == 0)
+			if s.Until == held && e.kind != unlock {
+				require.Equal(t, held, next.Until, "no policy opens a hold")
+			}
+			s = next
+		}
+	})
+}
+
 // recent returns the times that are within the BudgetPeriod.
 func recent(times []Instant, at Instant) []Instant {
 	return drop(slices.Clone(times), BudgetPeriod, at)
@@ -131,7 +183,7 @@ func recent(times []Instant, at Instant) []Instant {
 
 // LK-05: between two looks beyond DelayFrom lies the wait that the failures before them earned, however parallel the guesses.
 func TestLooksAreSpaced(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		p := growing()
 		p.DelayFrom = rapid.IntRange(1, p.Max-1).Draw(t, "delayFrom")
 		s, at, pending := NewState(), noon, 0
@@ -160,7 +212,7 @@ func TestLooksAreSpaced(t *testing.T) {
 
 // LK-09: guessers who run in parallel, forget to settle, and are helped by nobody get at most Max looks in a window.
 func TestEvaluationsPerWindow(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		p := policies().Draw(t, "policy")
 		s, at := NewState(), noon
 		var a Answer
@@ -200,7 +252,7 @@ func TestEvaluationsPerWindow(t *testing.T) {
 
 // Whether and when somebody looks in between changes nothing.
 func TestLookingChangesNothing(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		p := policies().Draw(t, "policy")
 		seen, unseen, at := NewState(), NewState(), noon
 		for range rapid.IntRange(1, 60).Draw(t, "events") {

@@ -56,7 +56,23 @@ func instant(t time.Time) Instant { return min(max(Instant(t.UnixMilli()), 0), y
 
 // sound reports whether the State can have come from here. What cannot is treated like a missing record.
 func (s State) sound() bool {
-	return s.Born && s.Locks >= 0 && s.Consecutive >= 0 && s.Until >= held && s.Until < 2*year9999 && s.At >= 0 && s.At <= year9999
+	deadlines := make([]Instant, len(s.Reservations))
+	for i, r := range s.Reservations {
+		if deadlines[i] = r.Deadline; r.ID == "" {
+			return false
+		}
+	}
+	return s.Born && s.Locks >= 0 && s.Consecutive >= 0 && s.Until >= held && s.Until < tooFar && s.At >= 0 && s.At <= year9999 &&
+		ordered(s.Fails) && ordered(s.Spent) && ordered(s.Unlocks) && ordered(deadlines)
+}
+
+// tooFar is what no clock that is believed and no duration lead to.
+const tooFar = 2 * year9999
+
+// ordered reports whether the times are in order, and times.
+func ordered(times []Instant) bool {
+	n := len(times)
+	return n == 0 || slices.IsSorted(times) && times[0] >= 0 && times[n-1] < tooFar
 }
 
 // clone returns a State that shares no memory with s, so that Next never writes into its argument.
