@@ -52,6 +52,7 @@ type ActorsOptions struct {
 	Words    func(symbolon.Actor) []string // that no password of theirs may be made of: names, numbers, brands; their id by default
 	Sources  []password.Source             // of passwords that thieves know
 	Notifier Notifier                      // tells employees what happened to their account; none by default
+	Alert    func(audit.Record)            // told what somebody should look into, once it is recorded: "unlock.reciprocal". Nil tells nobody
 	Failed   func(error)                   // told when a notice could not be delivered; it will be tried again. Nil tells nobody
 }
 

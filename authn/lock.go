@@ -21,7 +21,8 @@ import (
 // consecutive failures stays (S9); a password that has died of them is refused
 // with [ReasonDead] and must be set anew. More than a few unlocks in a day are
 // refused with [ReasonLimit]. One that is not locked stays as it is, and that is
-// no error.
+// no error. Two people who unlock each other within 30 days are on record as
+// "unlock.reciprocal", and ActorsOptions.Alert is told (S9).
 func (a *Actors) Unlock(ctx context.Context, by symbolon.Principal, id symbolon.ActorID, reason string) error {
 	h, err := a.onWordOf(ctx, by, id, reason)
 	if err != nil {
@@ -70,7 +71,31 @@ func (h Host) Unlock(ctx context.Context, id symbolon.ActorID) error {
 	if err != nil {
 		return err
 	}
-	return h.actors.rule(ctx, r)
+	a := h.actors
+	if h.by == nil || h.dry { // the host is no colleague
+		_, err := a.rule(ctx, r)
+		return err
+	}
+	what := r
+	what.dry = true
+	opens, err := a.rule(ctx, what)
+	if err == nil && opens {
+		since, err := a.pair(ctx, h.by.Actor.Person, r.person)
+		if err != nil {
+			return failed(err)
+		}
+		if !since.IsZero() {
+			r.mutual = r.rec
+			r.mutual.Event, r.mutual.Reason = "unlock.reciprocal", "the two unlocked each other"
+			r.mutual.Detail = map[string]string{"by": string(h.by.Actor.Person), "of": string(r.person), "since": formatTime(since)}
+		}
+	}
+	opened, err := a.rule(ctx, r)
+	if opened && r.mutual.Event != "" && a.opt.Alert != nil {
+		r.mutual.Time = a.parts.Now()
+		a.opt.Alert(r.mutual)
+	}
+	return err
 }
 
 // Hold is [Actors.Hold] on the host's own word: the telephone call of somebody
@@ -89,7 +114,8 @@ func (h Host) Hold(ctx context.Context, id symbolon.ActorID) error {
 		}
 		return table.Put(tx, name, party.Next(tx.Now()), time.Time{})
 	}
-	return h.actors.rule(ctx, r)
+	_, err = h.actors.rule(ctx, r)
+	return err
 }
 
 func (h Host) ruling(ctx context.Context, id symbolon.ActorID, event string, e lockout.Event) (ruling, error) {
@@ -105,7 +131,8 @@ func (h Host) ruling(ctx context.Context, id symbolon.ActorID, event string, e l
 	if err != nil {
 		return ruling{}, failed(err)
 	}
-	r := ruling{event: e, shard: acc.shard, lock: acc.lock(), policy: lim.lockout, dry: h.dry, rec: h.record("", event, actor, nil)}
+	r := ruling{event: e, shard: acc.shard, lock: acc.lock(), policy: lim.lockout, person: actor.Person, dry: h.dry,
+		rec: h.record("", event, actor, nil)}
 	r.tell, err = a.notice(Notice{Actor: id, Event: event})
 	return r, failed(err)
 }
@@ -149,7 +176,8 @@ func (h SubjectHost) Unlock(ctx context.Context, id symbolon.SubjectID, m symbol
 	if err != nil {
 		return err
 	}
-	return h.subjects.rule(ctx, r)
+	_, err = h.subjects.rule(ctx, r)
+	return err
 }
 
 // Hold is [Subjects.Hold] on the host's own word: a message of the network that
@@ -171,7 +199,8 @@ func (h SubjectHost) Hold(ctx context.Context, id symbolon.SubjectID, m symbolon
 		}
 		return table.Put(tx, name, c, time.Time{})
 	}
-	return h.subjects.rule(ctx, r)
+	_, err = h.subjects.rule(ctx, r)
+	return err
 }
 
 func (h SubjectHost) ruling(ctx context.Context, id symbolon.SubjectID, m symbolon.Method, event string, e lockout.Event) (ruling, error) {
@@ -208,19 +237,22 @@ type ruling struct {
 	ends   func(*table.Tx) error // what ends with it, in the same commit; nil: nothing
 	tell   posted
 	rec    audit.Record
+	mutual audit.Record      // that two unlocked each other; without an Event: they did not
+	person symbolon.PersonID // whose lock it is
 	dry    bool
 }
 
-// rule carries a ruling out.
-func (c *core) rule(ctx context.Context, r ruling) (err error) {
-	if r.rec.ID, err = table.NewID(c.parts.Rand, ""); err != nil {
-		return failed(err)
+// rule carries a ruling out, and reports whether it made a difference.
+func (c *core) rule(ctx context.Context, r ruling) (changed bool, err error) {
+	for _, rec := range []*audit.Record{&r.rec, &r.mutual} {
+		if rec.ID, err = table.NewID(c.parts.Rand, ""); err != nil {
+			return false, failed(err)
+		}
 	}
 	if r.policy.Validate() != nil && r.event == lockout.Hold() {
 		r.policy = lockout.Default() // whose organisation is in no tree can be held all the same
 	}
 	var after lockout.Answer
-	var changed bool
 	change := func(tx *table.Tx) error {
 		before, now, err := attempt.Apply(tx, r.lock, r.policy, r.event)
 		if err != nil {
@@ -242,21 +274,26 @@ func (c *core) rule(ctx context.Context, r ruling) (err error) {
 					return err
 				}
 			}
+			if r.mutual.Event != "" {
+				if err := r.mutual.Add(tx); err != nil {
+					return err
+				}
+			}
 		}
 		return rec.Add(tx)
 	}
 	if err = c.commit(ctx, r.dry, r.shard, append(r.reads, r.lock), change); err != nil {
-		return failed(err)
+		return false, failed(err)
 	}
 	switch {
 	case after.Verdict == lockout.Capped:
-		return refuse(ReasonLimit)
+		return false, refuse(ReasonLimit)
 	case after.Verdict != lockout.Done:
-		return refuse(ReasonDead)
+		return false, refuse(ReasonDead)
 	case changed && !r.dry:
 		r.tell.start(ctx, r.shard)
 	}
-	return nil
+	return changed, nil
 }
 
 // commit stores a change, unless it is only to be computed (B8): then it goes

@@ -29,6 +29,7 @@ var kinds = []struct{ file, name string }{
 	{"actor-session", "actor/*/s/*"},
 	{"actor-sessions", "actor/*/sessions"},
 	{"phantom-lock", "phantom/*/lock/*"},
+	{"person-unlocked", "person/*/unlocked"},
 	{"subject-stamp", "subject/*/stamp"},
 	{"subject-lock", "subject/*/lock/*"},
 	{"call", "call/*"},

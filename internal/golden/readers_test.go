@@ -94,6 +94,17 @@ var readers = map[string]func(*testing.T, *world, folder){
 		_, err := w.actors.SignIn(t.Context(), "nobody", "wrong")
 		require.NotZero(t, refused(t, err, authn.ReasonUnknown).Until, "who does not exist is locked like anybody")
 	},
+	"person-unlocked": func(t *testing.T, w *world, f folder) { // olga unlocked dora
+		host := w.actors.AsHost("test")
+		require.NoError(t, host.SetPassword(t.Context(), "dora", passwordOf("dora")+" anew"))
+		dora, err := w.actors.SignIn(t.Context(), "dora", passwordOf("dora")+" anew")
+		require.NoError(t, err)
+		require.NoError(t, host.Hold(t.Context(), "olga"))
+		require.NoError(t, w.actors.Unlock(t.Context(), dora, "olga", "in return"))
+		page, err := w.log.List(t.Context(), audit.Query{Event: "unlock.reciprocal"})
+		require.NoError(t, err)
+		require.Len(t, page.Records, 1)
+	},
 	"subject-stamp": func(t *testing.T, w *world, f folder) {
 		_, err := w.tokens.Verify(t.Context(), token.FromString(f.hands.Both))
 		require.NoError(t, err)

@@ -37,7 +37,7 @@ var start = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 var people = symbolon.ActorMap{
 	"mia":  {Org: "shop", Roles: []string{"care"}},
 	"tom":  {Org: "shop"},
-	"dora": {Org: "shop"},
+	"dora": {Org: "shop", Person: "dora-smith"},
 	"eve":  {Org: "shop"},
 	"olga": {Org: "owner"},
 	"omar": {Org: "owner"},

@@ -92,6 +92,7 @@ func TestKindsAreMatchedWhole(t *testing.T) {
 		"actor/mia/stamp":       stamped,
 		"actor/stamp/s/1":       gone,
 		"actor/mia/sessions":    gone,
+		"person/mia/unlocked":   stays,
 		"interaction/i1":        contact,
 		"policy/head":           stays,
 		"audit/1/2":             recorded,

@@ -37,6 +37,7 @@ var kinds = []struct {
 	{"actor/*/sessions", gone},
 	{"actor/*/s/*", gone},
 	{"phantom/*/lock/*", locked},
+	{"person/*/unlocked", stays},
 	{"subject/*/stamp", stamped},
 	{"subject/*/lock/*", locked},
 	{"interaction/*", contact},
