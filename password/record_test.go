@@ -281,3 +281,20 @@ func (zeros) Read(b []byte) (int, error) {
 	clear(b)
 	return len(b), nil
 }
+
+// PW-21: a rule on changed characters is off unless it is asked for, and applies only where the present password was typed
+// just now: nobody keeps a password so that another can be compared with it, and a reset goes without.
+func TestChangedCharacters(t *testing.T) {
+	require.Zero(t, Default().MinChanged)
+	for _, p := range []Profile{NIST(), PCI(), CustomerClassic(), EmployeeClassic()} {
+		require.Zero(t, p.Policy.MinChanged, p.Name)
+	}
+	c := &changes{t: t, policy: Policy{MinLength: 8, MinChanged: 4}, hasher: hasher(t, Options{}), now: noon}
+	require.Nil(t, c.try(Change{New: "plum kit one"}))
+	typed := About{Previous: "plum kit one"}
+	require.Equal(t, []Rule{RuleSimilar}, c.try(Change{New: "plum kit on3", About: typed}))
+	require.Equal(t, []Rule{RuleSimilar}, c.try(Change{New: "plum kit 0ne7", About: typed}))
+	require.NotContains(t, string(must(json.Marshal(c.record))), "plum", "what is kept is no password")
+	require.Nil(t, c.try(Change{New: "plum kit on3", Reset: true}), "a reset knows no present one")
+	require.Nil(t, c.try(Change{New: "green glass door", About: About{Previous: "plum kit on3"}}))
+}
