@@ -6,19 +6,21 @@
 // has changed, and runs the function again if something has. Nobody reads, adds
 // and saves.
 //
-// The function must be pure but for what it writes to the [Tx], and must find
-// its own earlier effect by an id in the state: a store may apply a commit and
-// then lose the reply.
+// The function must be pure but for what it writes to the [Tx] and to its
+// caller's variables, which it sets anew each time. It must find its own earlier
+// effect by an id in the state: a store may apply a commit and then lose the
+// reply.
+//
+// Goroutines that change one record at the same time share commits, see
+// [Space.Update]. Nothing of that shows in what a function may do.
 package table
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
-	"math/rand/v2"
 	"time"
 
 	"github.com/symbolon-auth/symbolon/storage"
@@ -39,16 +41,12 @@ type Space struct {
 	now    func() time.Time
 	rand   io.Reader
 	seed   maphash.Seed
-	gate   [gates]chan struct{}
+	gate   [gates]gate
 }
 
 // New returns the tenant's Space in a store. Versions are drawn from rand.
 func New(store storage.Store, tenant string, now func() time.Time, rand io.Reader) *Space {
-	s := &Space{store: store, tenant: escape(tenant), now: now, rand: rand, seed: maphash.MakeSeed()}
-	for i := range s.gate {
-		s.gate[i] = make(chan struct{}, 1)
-	}
-	return s
+	return &Space{store: store, tenant: escape(tenant), now: now, rand: rand, seed: maphash.MakeSeed()}
 }
 
 // Now returns the Space's time.
@@ -56,48 +54,10 @@ func (s *Space) Now() time.Time { return s.now() }
 
 func (s *Space) shard(sh Shard) string { return s.tenant + "/" + sh.String() }
 
-// View is what was read: records by name, without the expired ones.
-type View struct {
-	now   time.Time
-	shard Shard
-	names []string
-	recs  map[string]storage.Record
-}
-
-// Now returns the time as of which the View was read.
-func (v *View) Now() time.Time { return v.now }
-
-func (v *View) record(name string) (storage.Record, bool) {
-	r, read := v.recs[name]
-	if !read {
-		panic("table: " + name + " was not read") // would be taken for absent
-	}
-	return r, r.Live(v.now)
-}
-
-// Has reports whether the View has a live record of this name, readable or not.
-func (v *View) Has(name string) bool {
-	_, live := v.record(name)
-	return live
-}
-
-// Get decodes a record of the View; ok is false if there is none. A record that
-// cannot be read is an error that wraps [ErrCorrupt], never an absent one.
-func Get[T any](v *View, name string) (value T, ok bool, err error) {
-	r, live := v.record(name)
-	if !live {
-		return value, false, nil
-	}
-	if err := decode(r.Value, &value); err != nil {
-		return value, false, fmt.Errorf("%s: %w", kind(name), err)
-	}
-	return value, true, nil
-}
-
 // Read gets records of one shard, all as of one moment.
 func (s *Space) Read(ctx context.Context, sh Shard, names ...string) (*View, error) {
 	if len(names) == 0 {
-		return &View{now: s.now(), shard: sh, recs: map[string]storage.Record{}}, nil
+		return &View{now: s.now(), shard: sh, recs: []storage.Record{}}, nil
 	}
 	recs, err := s.store.Get(ctx, s.shard(sh), names...)
 	if err != nil {
@@ -106,11 +66,7 @@ func (s *Space) Read(ctx context.Context, sh Shard, names ...string) (*View, err
 	if len(recs) != len(names) {
 		return nil, unavailable(fmt.Errorf("store returned %d records for %d names", len(recs), len(names)))
 	}
-	v := &View{now: s.now(), shard: sh, names: names, recs: make(map[string]storage.Record, len(names))}
-	for i, r := range recs {
-		v.recs[names[i]] = r
-	}
-	return v, nil
+	return &View{now: s.now(), shard: sh, names: names, recs: recs}, nil
 }
 
 // Row is one record that a Scan found.
@@ -146,121 +102,6 @@ func (s *Space) Scan(ctx context.Context, sh Shard, prefix, after string, limit 
 	return rows, next, nil
 }
 
-// Update reads names of one shard (none, to only add rows), asks f what to
-// write, and commits it if nothing that it replaces or checks has changed;
-// otherwise it asks again. An error of f ends it with nothing written. It returns the records as they were committed.
-// The loop ends with ctx, and after 5 seconds at the latest.
-func (s *Space) Update(ctx context.Context, sh Shard, names []string, f func(*Tx) error) (*View, error) {
-	return s.update(ctx, &View{shard: sh, names: names}, f)
-}
-
-// Try runs f as Update would, and commits nothing: it tells whether f would go
-// through on what is stored now.
-func (s *Space) Try(ctx context.Context, sh Shard, names []string, f func(*Tx) error) error {
-	v, err := s.Read(ctx, sh, names...)
-	if err != nil {
-		return err
-	}
-	return f(&Tx{View: v})
-}
-
-// Continue is Update on what a former Update or Read returned, without reading
-// it anew. If that is stale by now, the commit finds out.
-func (s *Space) Continue(ctx context.Context, from *View, f func(*Tx) error) (*View, error) {
-	return s.update(ctx, from, f)
-}
-
-func (s *Space) update(ctx context.Context, from *View, f func(*Tx) error) (*View, error) {
-	ctx, cancel := context.WithTimeout(ctx, maxTime)
-	defer cancel()
-	leave, err := s.enter(ctx, from)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	defer leave()
-
-	view, lost := from, 0
-	var sent *Tx // a commit whose reply was lost
-	for pause := minPause; ; pause = min(2*pause, maxPause) {
-		if view.recs == nil {
-			if view, err = s.Read(ctx, from.shard, from.names...); err != nil {
-				return nil, err
-			}
-			if sent != nil {
-				if done, err := s.arrived(ctx, sent); err != nil || done != nil {
-					return done, err
-				}
-			}
-		}
-		tx := &Tx{View: &View{now: s.now(), shard: view.shard, names: view.names, recs: view.recs}}
-		if err := f(tx); err != nil {
-			return nil, err
-		}
-		if len(tx.ops) == 0 {
-			return tx.View, nil
-		}
-		if err := tx.stamp(s.rand); err != nil {
-			return nil, unavailable(err)
-		}
-		err := s.store.Commit(ctx, storage.Batch{Shard: s.shard(view.shard), Now: tx.now, Ops: tx.ops})
-		switch {
-		case err == nil:
-			return tx.after(), nil
-		case errors.Is(err, storage.ErrConflict):
-			sent, lost = nil, 0 // it is certain that nothing was applied, and the store answers
-		case errors.Is(err, storage.ErrInvalid): // a fault of ours; asking again will not help
-			return nil, err
-		case ctx.Err() != nil:
-			return nil, unavailable(err)
-		default:
-			if lost++; lost > maxLost {
-				return nil, unavailable(err)
-			}
-			sent = tx
-		}
-		view = &View{shard: from.shard, names: from.names}
-		select {
-		case <-time.After(rand.N(pause)):
-		case <-ctx.Done():
-			return nil, unavailable(context.Cause(ctx))
-		}
-	}
-}
-
-// arrived reports, by the version that we drew, whether a commit whose reply was
-// lost was applied after all; nil if that cannot be seen. It is the fast path of
-// the rule that f finds its own effect in the state.
-func (s *Space) arrived(ctx context.Context, sent *Tx) (*View, error) {
-	for _, op := range sent.ops {
-		if op.Act != storage.Put {
-			continue
-		}
-		v, err := s.Read(ctx, sent.shard, op.Name)
-		if err != nil {
-			return nil, err
-		}
-		if v.recs[op.Name].Version == op.Version {
-			return sent.after(), nil
-		}
-	}
-	return nil, nil
-}
-
-// enter lets one goroutine of this process at a time at a record. It is not
-// needed for correctness: it keeps goroutines from fighting at the engine.
-func (s *Space) enter(ctx context.Context, v *View) (leave func(), err error) {
-	if len(v.names) == 0 {
-		return func() {}, nil
-	}
-	g := s.gate[maphash.String(s.seed, v.shard.String()+v.names[0])%gates]
-	select {
-	case g <- struct{}{}:
-		return func() { <-g }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
 func unavailable(err error) error {
 	if errors.Is(err, storage.ErrUnavailable) {
 		return err
@@ -277,13 +118,4 @@ func kind(name string) string {
 		}
 	}
 	return name + " record"
-}
-
-// Same reports whether a record says the same in both Views, or is absent in
-// both. A new version alone is no change: a store that encrypts again under
-// another key gives one.
-func (v *View) Same(w *View, name string) bool {
-	a, live := v.record(name)
-	b, alive := w.record(name)
-	return live == alive && (!live || bytes.Equal(a.Value, b.Value))
 }

@@ -3,7 +3,7 @@ package table
 import (
 	"fmt"
 	"io"
-	"maps"
+	"slices"
 	"time"
 
 	"github.com/symbolon-auth/symbolon/storage"
@@ -72,36 +72,76 @@ func NewRow(name string, value any, expires time.Time) (storage.Op, error) {
 // the outbox.
 func (t *Tx) Add(ops ...storage.Op) { t.ops = append(t.ops, ops...) }
 
-// stamp draws the versions.
+// stamp draws the versions that are not drawn yet.
 func (t *Tx) stamp(rand io.Reader) error {
 	for i := range t.ops {
-		if t.ops[i].Act != storage.Put {
+		if t.ops[i].Act != storage.Put || !t.ops[i].Version.IsZero() {
 			continue
 		}
 		v, err := storage.NewVersion(rand)
 		if err != nil {
-			return err
+			return unavailable(err)
 		}
 		t.ops[i].Version = v
 	}
 	return nil
 }
 
-// after returns the records that were read, as the commit left them.
+// after returns the records that were read, as the commit leaves them.
 func (t *Tx) after() *View {
-	v := &View{now: t.now, shard: t.shard, names: t.names, recs: maps.Clone(t.recs)}
+	v := &View{now: t.now, shard: t.shard, names: t.names, recs: slices.Clone(t.recs)}
 	for _, op := range t.ops {
-		if _, read := v.recs[op.Name]; !read {
-			continue
-		}
-		switch op.Act {
-		case storage.Put:
-			v.recs[op.Name] = storage.Record{Name: op.Name, Value: op.Value, Version: op.Version, ExpiresAt: op.ExpiresAt}
-		case storage.Delete:
-			v.recs[op.Name] = storage.Record{Name: op.Name}
+		if i := slices.Index(v.names, op.Name); i >= 0 && op.Act != storage.Check {
+			v.recs[i] = effect(op)
 		}
 	}
 	return v
+}
+
+// effect returns what is stored under the name of an op once it is applied. Of
+// a record that was only checked no more is known than its version.
+func effect(op storage.Op) storage.Record {
+	switch op.Act {
+	case storage.Put:
+		return op.Record()
+	case storage.Check:
+		return storage.Record{Name: op.Name, Version: op.If}
+	}
+	return storage.Record{Name: op.Name}
+}
+
+// merge adds ops that were made on what t leaves, as if they were committed after
+// it: the condition on a record is the first, which speaks of what is stored, and
+// the effect is the last. It reports false, and changes nothing, where that cannot
+// be said in one batch, or its bounds are reached.
+func (t *Tx) merge(ops []storage.Op) bool {
+	merged := slices.Clone(t.ops)
+	for _, op := range ops {
+		i := slices.IndexFunc(merged, func(o storage.Op) bool { return o.Name == op.Name })
+		switch {
+		case i < 0:
+			merged = append(merged, op)
+			continue
+		case i >= len(t.ops): // two ops of one update: a fault, which the store is to see
+			return false
+		case !op.Holds(effect(merged[i]), t.now):
+			return false
+		case op.Act == storage.Delete && merged[i].Cond == storage.Absent: // no batch says: let there be nothing
+			return false
+		case op.Act != storage.Check:
+			op.Cond, op.If = merged[i].Cond, merged[i].If
+			merged[i] = op
+		}
+	}
+	size := 0
+	for _, op := range merged {
+		size += len(op.Value)
+	}
+	if len(merged) > storage.MaxOps || size > storage.MaxBatch {
+		return false
+	}
+	t.ops = merged
+	return true
 }
 
 // Expires returns when a record that the Update has read will expire.
