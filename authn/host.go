@@ -195,7 +195,7 @@ func (h Host) NewKey(ctx context.Context, id symbolon.ActorID) (Key, error) {
 		sum := sha256.Sum256(secret)
 		return table.Put(tx, name, keyRecord{sum[:], tx.Now().Truncate(time.Second)}, time.Time{})
 	})
-	if err != nil {
+	if err != nil || h.dry {
 		return Key{}, err
 	}
 	return a.newKey(id, keyID, secret), nil

@@ -102,6 +102,10 @@ type change struct {
 // symbolon.ErrInvalid and lists all of them; nothing is changed then. Every
 // session of before ends, and the owner is told.
 func (a *Actors) ChangePassword(ctx context.Context, login, present, next string) error {
+	return a.changePassword(ctx, login, present, next, false)
+}
+
+func (a *Actors) changePassword(ctx context.Context, login, present, next string, dry bool) error {
 	if n := len(login); n == 0 || n > maxLogin {
 		return invalid("login", fmt.Sprintf("has %d bytes, must have 1 to %d", n, maxLogin))
 	}
@@ -116,7 +120,7 @@ func (a *Actors) ChangePassword(ctx context.Context, login, present, next string
 	if err != nil {
 		return failed(err)
 	}
-	c, err := a.newChange(acc, lim, present, next)
+	c, err := a.newChange(acc, lim, present, next, dry)
 	if err != nil {
 		return failed(err)
 	}
@@ -133,13 +137,15 @@ func (a *Actors) ChangePassword(ctx context.Context, login, present, next string
 	case c.broken != nil:
 		return passwordError(c.broken)
 	}
-	c.item.start(ctx, acc.shard)
+	if !dry {
+		c.item.start(ctx, acc.shard)
+	}
 	return nil
 }
 
 // newChange is a sign-in whose success leads to another password instead of a
-// session.
-func (a *Actors) newChange(acc account, lim limits, present, next string) (*change, error) {
+// session; of a dry run, to neither.
+func (a *Actors) newChange(acc account, lim limits, present, next string, dry bool) (*change, error) {
 	s, err := a.newSignIn(acc, lim, present)
 	if err != nil {
 		return nil, err
@@ -176,6 +182,9 @@ func (a *Actors) newChange(acc account, lim limits, present, next string) (*chan
 			return r.Add(tx)
 		case c.broken != nil:
 			r.Reason = "rules"
+			return r.Add(tx)
+		case dry:
+			r.Outcome = audit.Allowed
 			return r.Add(tx)
 		}
 		r.Outcome = audit.Succeeded
