@@ -107,43 +107,43 @@ func ExampleExplain() {
 	// Where they differ, the strictest counts.
 	//
 	// Password
-	//   minimum length              15 characters   standard
-	//   maximum length              256 characters  standard
-	//   must contain                digit, upper    south
-	//   refuse sequences            no              standard
-	//   refuse repeated characters  no              standard
-	//   refuse common passwords     yes             standard
-	//   refuse former passwords     0 passwords     standard
-	//   must differ in              0 characters    standard
-	//   minimum age                 0m              standard
-	//   expires after               30d             north
-	//   notice before expiry        10d             owner
-	//   a temporary one lasts       1d              standard
+	//   minimum length                         15 characters   standard
+	//   maximum length                         256 characters  standard
+	//   must contain                           digit, upper    south
+	//   refuse sequences                       no              standard
+	//   refuse repeated characters             no              standard
+	//   refuse common passwords                yes             standard
+	//   refuse former passwords                none            standard
+	//   must differ in                         none            standard
+	//   minimum age                            none            standard
+	//   expires after                          30 days         north
+	//   notice before it expires               10 days         owner
+	//   a temporary one lasts                  1 day           standard
 	//
 	// Lockout
-	//   failures that lock            5 failures      standard
-	//   a failure counts for          15m             standard
-	//   a lock lasts                  until unlocked  north
-	//   locks before one holds        unlimited       standard
-	//   wait after the third failure  0s              standard
-	//   unlocks in a day              3 unlocks       standard
+	//   failures that lock                     5 failures      standard
+	//   a failure counts for                   15 minutes      standard
+	//   a lock lasts                           until unlocked  north
+	//   locks before one holds until unlocked  unlimited       standard
+	//   wait after the third failure           none            standard
+	//   unlocks in a day                       3 unlocks       standard
 	//
 	// Session
-	//   at a time           1 session  south
-	//   ends when idle for  15m        standard
-	//   ends after          12h        standard
+	//   open at a time                         1 session       south
+	//   ends when idle for                     15 minutes      standard
+	//   ends after                             12 hours        standard
 	//
 	// Second factor
-	//   required         yes       owner
-	//   allowed methods  otp, sms  owner
+	//   required                               yes             owner
+	//   allowed methods                        otp, sms        owner
 	//
 	// Customer verification
-	//   allowed classes     any          standard
-	//   a proof counts for  1h           standard
-	//   guesses at a code   5 attempts   standard
-	//   and in 30 days      10 attempts  standard
+	//   allowed classes                        any             standard
+	//   a proof counts for                     1 hour          standard
+	//   guesses at a code                      5 attempts      standard
+	//   guesses in 30 days                     10 attempts     standard
 	//
 	// Token
-	//   without a customer  5m  standard
-	//   with a customer     5m  standard
+	//   lasts without a customer               5 minutes       standard
+	//   lasts with a customer                  5 minutes       standard
 }

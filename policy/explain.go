@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/symbolon-auth/symbolon"
 )
@@ -25,23 +25,29 @@ func Explain(w io.Writer, e Effective) error {
 	if len(e.above) > 1 {
 		fmt.Fprintln(&b, "Where they differ, the strictest counts.")
 	}
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	group := ""
-	for i, v := range e.values {
-		if v.Field == "" {
-			continue // the zero Effective
-		}
-		if g, _, _ := strings.Cut(string(v.Field), "."); g != group {
-			group = g
-			fmt.Fprintf(t, "\n%s\n", groupTitles[g])
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", fields[i].title, fields[i].text(v.Value), cmp.Or(names(v.From), "standard"))
-	}
-	if err := t.Flush(); err != nil {
-		return err
+	if len(e.above) > 0 { // the zero Effective has nothing to tell
+		e.table(&b)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// table writes all groups in the same columns.
+func (e Effective) table(b *strings.Builder) {
+	var value [len(fields)]string
+	wide := [2]int{}
+	for i, v := range e.values {
+		value[i] = fields[i].spoken(v.Value)
+		wide = [2]int{max(wide[0], utf8.RuneCountInString(fields[i].title)), max(wide[1], utf8.RuneCountInString(value[i]))}
+	}
+	group := ""
+	for i, v := range e.values {
+		if g, _, _ := strings.Cut(string(v.Field), "."); g != group {
+			group = g
+			fmt.Fprintf(b, "\n%s\n", groupTitles[g])
+		}
+		fmt.Fprintf(b, "  %-*s  %-*s  %s\n", wide[0], fields[i].title, wide[1], value[i], cmp.Or(names(v.From), "standard"))
+	}
 }
 
 func chain(path []symbolon.OrgID) string {

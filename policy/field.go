@@ -81,17 +81,17 @@ var fields = [...]spec{
 	{field: PasswordChanged, title: "must differ in", kind: number, order: higher, most: 16, things: "characters", standard: Count(0)},
 	{field: PasswordMinAge, title: "minimum age", kind: span, order: higher, most: day, unit: minute, standard: Span(0)},
 	{field: PasswordExpiry, title: "expires after", kind: span, order: lower, least: day, most: 3650 * day, unit: day, endless: "never", standard: NoLimit()},
-	{field: PasswordNotice, title: "notice before expiry", kind: span, order: lower, most: 90 * day, unit: day, standard: Days(14)},
+	{field: PasswordNotice, title: "notice before it expires", kind: span, order: lower, most: 90 * day, unit: day, standard: Days(14)},
 	{field: PasswordTemporary, title: "a temporary one lasts", kind: span, order: lower, least: minute, most: 30 * day, unit: 1, standard: Days(1)},
 
 	{field: LockoutFailures, title: "failures that lock", kind: number, order: lower, least: 1, most: 100, things: "failures", standard: Count(5)},
 	{field: LockoutWindow, title: "a failure counts for", kind: span, order: higher, least: minute, most: 30 * day, unit: 1, standard: Span(15 * time.Minute)},
 	{field: LockoutDuration, title: "a lock lasts", kind: span, order: higher, least: minute, most: 30 * day, unit: 1, endless: "until unlocked", standard: Span(30 * time.Minute)},
-	{field: LockoutRepeats, title: "locks before one holds", kind: number, order: lower, least: 1, most: 100, things: "locks", endless: "unlimited", standard: NoLimit()},
+	{field: LockoutRepeats, title: "locks before one holds until unlocked", kind: number, order: lower, least: 1, most: 100, things: "locks", endless: "unlimited", standard: NoLimit()},
 	{field: LockoutDelay, title: "wait after the third failure", kind: span, order: higher, most: hour, unit: 1, standard: Span(0)},
 	{field: LockoutUnlocks, title: "unlocks in a day", kind: number, order: lower, least: 1, most: 100, things: "unlocks", standard: Count(lockout.DefaultUnlocks)},
 
-	{field: SessionConcurrent, title: "at a time", kind: number, order: lower, least: 1, most: 64, things: "sessions", standard: Count(64)},
+	{field: SessionConcurrent, title: "open at a time", kind: number, order: lower, least: 1, most: 64, things: "sessions", standard: Count(64)},
 	{field: SessionIdle, title: "ends when idle for", kind: span, order: lower, least: minute, most: 30 * day, unit: 1, standard: Span(15 * time.Minute)},
 	{field: SessionAbsolute, title: "ends after", kind: span, order: lower, least: minute, most: 30 * day, unit: 1, standard: Span(12 * time.Hour)},
 
@@ -101,10 +101,10 @@ var fields = [...]spec{
 	{field: VerificationClasses, title: "allowed classes", kind: set, order: common, endless: "any", standard: NoLimit()},
 	{field: VerificationFreshness, title: "a proof counts for", kind: span, order: lower, least: minute, most: hour, unit: 1, standard: Span(time.Hour)},
 	{field: VerificationAttempts, title: "guesses at a code", kind: number, order: lower, least: 1, most: 10, things: "attempts", standard: Count(5)},
-	{field: VerificationBudget, title: "and in 30 days", kind: number, order: lower, least: 1, most: 100, things: "attempts", standard: Count(10)},
+	{field: VerificationBudget, title: "guesses in 30 days", kind: number, order: lower, least: 1, most: 100, things: "attempts", standard: Count(10)},
 
-	{field: TokenAccess, title: "without a customer", kind: span, order: lower, least: 30, most: hour, unit: 1, standard: Span(5 * time.Minute)},
-	{field: TokenComposite, title: "with a customer", kind: span, order: lower, least: 30, most: 5 * minute, unit: 1, standard: Span(5 * time.Minute)},
+	{field: TokenAccess, title: "lasts without a customer", kind: span, order: lower, least: 30, most: hour, unit: 1, standard: Span(5 * time.Minute)},
+	{field: TokenComposite, title: "lasts with a customer", kind: span, order: lower, least: 30, most: 5 * minute, unit: 1, standard: Span(5 * time.Minute)},
 }
 
 // caps holds pairs of durations of which the first never exceeds the second (C7): notice and expiry, idle and absolute.
@@ -214,4 +214,23 @@ func (s *spec) text(v Value) string {
 		return "none"
 	}
 	return strings.Join(v.list(), ", ")
+}
+
+// spoken returns a value of the field in words, for people who do not read the files.
+func (s *spec) spoken(v Value) string {
+	switch {
+	case v.n == 0 && (v.kind == number || v.kind == span):
+		return "none"
+	case v.kind != span:
+		return s.text(v)
+	}
+	var all []string
+	rest := v.n
+	for _, u := range spanUnits {
+		if n := rest / u.seconds; n > 0 {
+			all = append(all, fmt.Sprintf("%d %s", n, either(n == 1, u.word, u.word+"s")))
+			rest %= u.seconds
+		}
+	}
+	return strings.Join(all, " ")
 }

@@ -153,6 +153,8 @@ func FuzzParse(f *testing.F) {
 		`{"org":"a","settings":{"password":{"expiry":"10d","notice":"14d"}}}`, `{"org":"a"}x`, "{\"\xff\":1}", `{"org":[[[[{`, `{"a":1,"a":2}`} {
 		f.Add([]byte(seed))
 	}
+	var schema any
+	require.NoError(f, json.Unmarshal(Schema(), &schema))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		n, err := ParseNode(data)
 		if err != nil {
@@ -169,6 +171,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		require.True(t, json.Valid(data))
+		require.Empty(t, against(schema, data), "the schema accepts what we accept")
 		text, err := json.Marshal(n)
 		require.NoError(t, err)
 		again, err := ParseNode(text)

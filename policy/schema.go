@@ -73,7 +73,8 @@ func (s *spec) schema() map[string]any {
 	if s.kind == yesNo {
 		order = "true is stricter"
 	}
-	is["title"] = s.title
+	group, _, _ := strings.Cut(string(s.field), ".")
+	is["title"] = groupTitles[group] + ": " + s.title
 	is["description"] = fmt.Sprintf("%s; %s; %s if nobody sets it", s.form(), order, standard)
 	return is
 }

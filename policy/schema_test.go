@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -47,6 +48,25 @@ func TestSchemaSaysTheSame(t *testing.T) {
 		require.NotEmpty(t, against(schema, []byte(text)), text)
 		_, err := ParseNode([]byte(text))
 		require.Error(t, err, text)
+	}
+}
+
+// What the schema cannot say is refused all the same, and is all that there is.
+func TestSchemaCannotSay(t *testing.T) {
+	var schema any
+	require.NoError(t, json.Unmarshal(Schema(), &schema))
+	for text, because := range map[string]string{
+		`{"org": "a", "settings": {"password": {"expiry": "3651d"}}}`:                "the bounds of a duration",
+		`{"org": "a", "settings": {"password": {"expiry": "5d", "notice": "6d"}}}`:   "what contradicts (C7)",
+		`{"org": "a", "settings": {"lockout": {"failures": 5.0}}}`:                   "a number that is whole and written as if it were not",
+		`{"org": "a", "settings": {"secondFactor": {"methods": ["one time code"]}}}`: "names that would not be read as one",
+		`{"org": "a", "org": "b"}`:                    "twice",
+		`{"org": "a\n"}`:                              "ids that do not show",
+		`{"org": "` + strings.Repeat("é", 100) + `"}`: "bytes of an id",
+	} {
+		require.Empty(t, against(schema, []byte(text)), because)
+		_, err := ParseNode([]byte(text))
+		require.Error(t, err, because)
 	}
 }
 

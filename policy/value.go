@@ -130,8 +130,9 @@ func either[T any](first bool, a, b T) T {
 
 var spanUnits = [...]struct {
 	letter  byte
+	word    string
 	seconds int64
-}{{'d', day}, {'h', 60 * 60}, {'m', 60}, {'s', 1}}
+}{{'d', "day", day}, {'h', "hour", 60 * 60}, {'m', "minute", 60}, {'s', "second", 1}}
 
 // formatSpan writes seconds as whole units from the greatest down: 5400 is "1h30m".
 func formatSpan(seconds int64) string {
