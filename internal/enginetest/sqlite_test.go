@@ -173,6 +173,26 @@ func TestAFailingBatchHarmsNobody(t *testing.T) {
 	require.NoError(t, commit(t.Context(), s, put("after", "1")))
 }
 
+// A batch that fails in the middle lets go of the file: its transaction is over,
+// for this store and for every other process.
+func TestAFailingBatchLetsGoOfTheFile(t *testing.T) {
+	path := file(t)
+	s, other := engines.SQLite(t, path), engines.SQLite(t, path)
+	_, err := open(t, path).Exec(`CREATE TRIGGER refuse BEFORE INSERT ON symbolon_records WHEN new.name = 'poison'
+		BEGIN SELECT raise(ABORT, 'no such luck'); END`)
+	require.NoError(t, err)
+	for range 3 {
+		require.ErrorContains(t, commit(t.Context(), s, put("first", "1"), put("poison", "1")), "no such luck")
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		require.NoError(t, commit(ctx, other, put("other", "1")))
+		require.NoError(t, commit(ctx, s, put("a", "1"), put("b", "1")))
+		cancel()
+	}
+	found, err := s.Get(t.Context(), "fleet", "first")
+	require.NoError(t, err)
+	require.True(t, found[0].Version.IsZero())
+}
+
 // The host may keep tables of its own in the file and use its pool meanwhile and
 // afterwards, with the settings that it knows.
 func TestThePoolStaysTheHosts(t *testing.T) {

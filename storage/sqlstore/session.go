@@ -24,7 +24,12 @@ func newSession(conn *sql.Conn) *session {
 
 // discard closes the connection itself. To hand it back to the host's pool
 // would hand over our settings, and perhaps a transaction that is still open.
+// The statements go first: database/sql does not close them, and for their sake
+// SQLite would keep the connection open, with its transaction and its locks.
 func (s *session) discard() {
+	for _, stmt := range s.stmts {
+		_ = stmt.Close()
+	}
 	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = s.conn.Close()
 }
