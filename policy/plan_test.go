@@ -1,9 +1,14 @@
 package policy
 
 import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/symbolon-auth/symbolon"
 )
@@ -118,4 +123,85 @@ needs authority at: ["shop"]
 `, a.String())
 	require.Contains(t, plan(Remove("shop")).String(), `removed: ["shop"]`)
 	require.Contains(t, plan(Move("business", "")).String(), "only the host may")
+}
+
+// S7: changing an ancestor tells of every wish below that it would break, with the ancestor whose word it is, and of no
+// other; and the forest is what it was.
+func TestEveryBreachIsTold(t *testing.T) {
+	refused, several := 0, 0
+	check(t, func(t *rapid.T) {
+		f := grown(t)
+		if len(f.order) == 0 {
+			return
+		}
+		org := one(t, "org", f.order...)
+		above := &standards
+		if up := f.nodes[org].Parent; up != "" {
+			above = f.nodes[up].row
+		}
+		set := wishes(t, above)
+		for _, below := range f.below(org)[1:] { // mostly of what somebody there wishes too
+			for _, field := range slices.Sorted(maps.Keys(f.nodes[below].Settings)) {
+				if spec := &fields[place(field)]; roll(t, 2, "too") == 0 {
+					set[field] = spec.order.join(values(spec).Draw(t, string(field)), above[place(field)].value)
+				}
+			}
+		}
+		step := Set(org, set)
+		nodes := f.all()
+		require.Nil(t, step.apply(nodes))
+		want := map[string]bool{}
+		for _, n := range nodes {
+			for field, wish := range n.Settings {
+				if n.Parent != "" && looser(field, holds(nodes, n.Parent, field), wish) {
+					want[fmt.Sprint(n.Org, " ", field)] = true
+				}
+			}
+		}
+		got := map[string]bool{}
+		_, _, err := f.Plan(step)
+		var all Breaches
+		errors.As(err, &all)
+		for _, b := range all {
+			if b.Ancestor == "" {
+				continue // wrong in itself
+			}
+			got[fmt.Sprint(b.Org, " ", b.Field)] = true
+			require.Equal(t, nodes[b.Org].Settings[b.Field], b.Value)
+			require.True(t, looser(b.Field, b.Limit, b.Value))
+			require.Contains(t, f.path(b.Org)[1:], b.Ancestor)
+		}
+		require.Equal(t, want, got)
+		if len(got) > 0 {
+			refused++
+		}
+		if len(got) > 1 {
+			several++
+		}
+	})
+	t.Logf("%d refused, %d of them for several wishes", refused, several)
+	require.NotZero(t, several)
+}
+
+// holds says without the machinery under test what holds for a field at a node.
+func holds(nodes map[symbolon.OrgID]Node, org symbolon.OrgID, f Field) Value {
+	spec := &fields[place(f)]
+	n, ok := nodes[org]
+	if !ok {
+		return spec.standard
+	}
+	v := holds(nodes, n.Parent, f)
+	switch wish, ok := n.Settings[f]; {
+	case ok && n.Parent == "":
+		v = wish
+	case ok:
+		v = spec.order.join(v, wish)
+	}
+	switch f {
+	case PasswordNotice:
+		v.n = min(v.n, holds(nodes, org, PasswordExpiry).n)
+	case SessionIdle:
+		v.n = min(v.n, holds(nodes, org, SessionAbsolute).n)
+	}
+	return v
 }
