@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/symbolon-auth/symbolon/authn"
 	"github.com/symbolon-auth/symbolon/internal/enginetest/engines"
 	"github.com/symbolon-auth/symbolon/storage"
 	"github.com/symbolon-auth/symbolon/storage/sqlstore"
@@ -86,34 +85,6 @@ func replaced(old storage.Op, value string) storage.Op {
 	o := put(old.Name, value)
 	o.Cond, o.If = storage.Match, old.Version
 	return o
-}
-
-// AU-24: a sign-in that the store fails is refused with a typed error within its
-// deadline, and afterwards the employee comes in, without a restart.
-func TestASignInIsRefusedWhileTheStoreIsAway(t *testing.T) {
-	for _, trouble := range troubles {
-		t.Run(trouble.name, func(t *testing.T) {
-			engines.EachServer(t, func(t *testing.T, e engines.Engine, line *engines.Line) {
-				d, err := openDoors(e.Open(t))
-				require.NoError(t, err)
-				require.NoError(t, d.actors.AsHost("test").Import(t.Context(), "mia", "$count$right"))
-				trouble.begin(line)
-				for range 2 {
-					ctx, cancel := context.WithTimeout(t.Context(), deadline)
-					begun := time.Now()
-					_, err = d.actors.SignIn(ctx, "mia", "right")
-					cancel()
-					require.ErrorIs(t, err, storage.ErrUnavailable)
-					require.NotErrorIs(t, err, authn.ErrRefused)
-					require.Less(t, time.Since(begun), late)
-				}
-				require.Zero(t, d.scheme.compared.Load(), "no password is looked at that nobody counts")
-				line.Restore()
-				_, err = d.actors.SignIn(t.Context(), "mia", "right")
-				require.NoError(t, err)
-			})
-		})
-	}
 }
 
 // A pool that is empty keeps a caller until its deadline, and no longer.

@@ -73,17 +73,27 @@ func EachServer(t *testing.T, f func(t *testing.T, e Engine, line *Line)) {
 			continue
 		}
 		t.Run(k.name, func(t *testing.T) {
-			e := k.start(t)
-			line := newLine(t)
-			at, server, err := k.via(e.At, line.addr())
-			if err != nil {
-				t.Fatal(err)
-			}
-			line.leadTo(server)
-			e = k.at(at)
-			f(t, e, line)
+			at, line := Through(t, k.name, k.fresh(t))
+			f(t, k.at(at), line)
 		})
 	}
+}
+
+// Through returns where to find the state of an engine on a server behind a line
+// that the test may disturb.
+func Through(t testing.TB, name, at string) (there string, line *Line) {
+	t.Helper()
+	k, err := named(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line = newLine(t)
+	there, server, err := k.via(at, line.addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	line.leadTo(server)
+	return there, line
 }
 
 // Fresh returns the engine of that name with fresh state.

@@ -4,6 +4,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Line is the network between a store and its server, on which a test can make
@@ -17,6 +18,7 @@ type Line struct {
 	cut    bool
 	mute   bool // nothing arrives from the server
 	still  bool // nothing arrives at either side
+	slow   time.Duration
 	conns  map[net.Conn]bool
 }
 
@@ -60,11 +62,16 @@ func (l *Line) Cut() {
 // Mute loses what the server says: what it is asked to do, it does.
 func (l *Line) Mute() { l.change(func() { l.mute = true }) }
 
+// Slow lets what the server says arrive so much later.
+func (l *Line) Slow(by time.Duration) { l.change(func() { l.slow = by }) }
+
 // Stall holds everything back, as a cable does that was pulled out.
 func (l *Line) Stall() { l.change(func() { l.still = true }) }
 
 // Restore lets everything pass again, what was held back too.
-func (l *Line) Restore() { l.change(func() { l.cut, l.mute, l.still = false, false, false }) }
+func (l *Line) Restore() {
+	l.change(func() { l.cut, l.mute, l.still, l.slow = false, false, false, 0 })
+}
 
 func (l *Line) change(f func()) {
 	l.mu.Lock()
@@ -87,8 +94,8 @@ func (l *Line) serve() {
 			}
 			continue
 		}
-		go l.carry(server, client, func() bool { return l.still })
-		go l.carry(client, server, func() bool { return l.still || l.mute })
+		go l.carry(server, client, func() (bool, time.Duration) { return l.still, 0 })
+		go l.carry(client, server, func() (bool, time.Duration) { return l.still || l.mute, l.slow })
 	}
 }
 
@@ -105,8 +112,8 @@ func (l *Line) join(conns ...net.Conn) bool {
 }
 
 // carry copies from one side to the other while held says that nothing stands in
-// the way.
-func (l *Line) carry(to, from net.Conn, held func() bool) {
+// the way, and as late as it says.
+func (l *Line) carry(to, from net.Conn, held func() (bool, time.Duration)) {
 	defer func() {
 		_, _ = to.Close(), from.Close()
 		l.mu.Lock()
@@ -118,10 +125,12 @@ func (l *Line) carry(to, from net.Conn, held func() bool) {
 	for {
 		n, err := from.Read(buf)
 		l.mu.Lock()
-		for held() && !l.cut {
+		is, late := held()
+		for ; is && !l.cut; is, late = held() {
 			l.calm.Wait()
 		}
 		l.mu.Unlock()
+		time.Sleep(late)
 		if n > 0 {
 			if _, err := to.Write(buf[:n]); err != nil {
 				return
