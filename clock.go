@@ -12,72 +12,90 @@ import (
 
 // punctual is the realm's store as its engines see it: it does not serve while
 // the clock of this process is off, since everything that ends ends by it (S26).
+// It looks by itself, before the first call and then once a minute, so nobody can
+// forget to start it, and most calls cost nothing.
 type punctual struct {
 	storage.Store
 	watch *storage.ClockWatch
 	now   func() time.Time
 
-	looking chan struct{} // held by the one that looks; nobody waits for it
+	turn chan struct{} // held by the one that looks
 
-	mu   sync.Mutex
-	next time.Time // when to look again
-	off  error
+	mu             sync.Mutex
+	compared, next time.Time // when the clocks were compared, zero for never; when to look again
+	off            error     // what came of it
 }
 
 const (
 	lookAgain = time.Minute
-	lookSoon  = time.Second // while the clock is off, or the store does not say
-	lookLong  = 2 * time.Second
+	lookSoon  = time.Second     // while the clock is off, or nobody says
+	lookLong  = 2 * time.Second // and no call waits longer for it
+	lookStale = 3 * time.Minute // without an answer for so long, nobody knows whether the clock is right
 )
 
 // Unwrap returns the store itself.
 func (p *punctual) Unwrap() storage.Store { return p.Store }
 
-// look compares the clocks and returns why this process must not serve. A store
-// that does not answer is left to say so itself, to the call at hand and within
-// its deadline; here it holds nobody for longer than two seconds, and only one.
-func (p *punctual) look(ctx context.Context) error {
-	select {
-	case p.looking <- struct{}{}:
-		defer func() { <-p.looking }()
-	default:
-		return p.verdict()
+// serving returns why this process must not serve. One call looks when it is time
+// to, and the others go by what was found last; when nothing is known, they wait.
+func (p *punctual) serving(ctx context.Context) error {
+	known, due, off := p.verdict()
+	if !due {
+		return off
 	}
+	select {
+	case p.turn <- struct{}{}:
+	default:
+		if known {
+			return off
+		}
+		select {
+		case p.turn <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: the clock was not compared: %w", ErrUnavailable, context.Cause(ctx))
+		}
+	}
+	defer func() { <-p.turn }()
+	if _, due, off := p.verdict(); !due { // somebody else has looked meanwhile
+		return off
+	}
+	return p.look(ctx)
+}
+
+// verdict returns what was found last, whether that counts still, and whether it
+// is time to look again.
+func (p *punctual) verdict() (known, due bool, off error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	back := now.Before(p.compared) // the clock was set back, who knows to what
+	known = !p.compared.IsZero() && !back && now.Sub(p.compared) < lookStale
+	return known, !known || !now.Before(p.next), p.off
+}
+
+// look compares the clocks. A store that does not answer is left to say so itself,
+// to the call at hand; but only as long as the former answer counts.
+func (p *punctual) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookLong)
 	defer cancel()
 	err := p.watch.Check(ctx)
+	known, _, _ := p.verdict()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch now := p.now(); {
-	case errors.Is(err, storage.ErrClock):
-		p.off, p.next = fmt.Errorf("%w: %w", ErrUnavailable, err), now.Add(lookSoon)
 	case err == nil:
-		p.off, p.next = nil, now.Add(lookAgain)
-	default:
+		p.compared, p.next, p.off = now, now.Add(lookAgain), nil
+		if p.watch.Unsure() {
+			p.next = now.Add(lookSoon)
+		}
+	case errors.Is(err, storage.ErrClock):
+		p.compared, p.next, p.off = now, now.Add(lookSoon), fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case known:
 		p.next = now.Add(lookSoon)
+	default:
+		return fmt.Errorf("%w: the clock was not compared: %w", ErrUnavailable, err)
 	}
 	return p.off
-}
-
-func (p *punctual) verdict() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.off
-}
-
-func (p *punctual) due() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return !p.now().Before(p.next)
-}
-
-// serving is asked before each call. Where the store has a clock, it looks itself
-// once a minute; elsewhere [Realm.WatchClock] does.
-func (p *punctual) serving(ctx context.Context) error {
-	if p.watch.Direct() && p.due() {
-		return p.look(ctx)
-	}
-	return p.verdict()
 }
 
 // Get implements storage.Store.
@@ -102,23 +120,4 @@ func (p *punctual) Commit(ctx context.Context, b storage.Batch) error {
 		return err
 	}
 	return p.Store.Commit(ctx, b)
-}
-
-// WatchClock compares the clock of this process with those of the others on the
-// store, at once and then once a minute, until ctx ends, and returns why it
-// ended. While it is off by more than storage.MaxSkew, every engine of the realm
-// refuses with [ErrUnavailable] (S26). A host starts it in each process; where the
-// store has a clock of its own, the engines also look by themselves.
-func (r *Realm) WatchClock(ctx context.Context) error {
-	for {
-		wait := lookAgain
-		if r.store().look(ctx) != nil {
-			wait = lookSoon
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }

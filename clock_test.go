@@ -2,6 +2,9 @@ package symbolon_test
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -54,22 +57,132 @@ func TestAClockThatIsOff(t *testing.T) {
 	t.Run("among the others", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			store := memory.New()
-			ctx, stop := context.WithCancel(t.Context())
-			defer stop()
 			var off atomic.Int64
 			off.Store(-int64(time.Minute))
 			right, slow := realmAt(t, store, nil), realmAt(t, store, func() time.Time { return time.Now().Add(time.Duration(off.Load())) })
-			go func() { _ = right.WatchClock(ctx) }()
-			time.Sleep(time.Second)
-			go func() { _ = slow.WatchClock(ctx) }()
-			synctest.Wait()
 			require.NoError(t, get(right))
-			require.ErrorIs(t, get(slow), symbolon.ErrUnavailable, "a minute behind")
+			require.ErrorIs(t, get(slow), symbolon.ErrUnavailable, "a minute behind, and nobody had to watch")
+			require.ErrorIs(t, get(slow), storage.ErrClock)
 			off.Store(0)
 			time.Sleep(2 * time.Second)
 			require.NoError(t, get(slow))
-			stop()
+
+			off.Store(int64(time.Minute))
+			require.NoError(t, get(right))
+			time.Sleep(2 * time.Minute)
+			for range 3 { // for a while nobody knows
+				require.NoError(t, get(right))
+				time.Sleep(30 * time.Second)
+				_ = get(slow)
+				time.Sleep(30 * time.Second)
+			}
+			require.ErrorIs(t, get(slow), storage.ErrClock, "a minute ahead")
+			require.NoError(t, get(right), "who does not follow it")
 		})
+	})
+	t.Run("alone, and set back", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var off atomic.Int64
+			off.Store(int64(time.Hour))
+			r := realmAt(t, memory.New(), func() time.Time { return time.Now().Add(time.Duration(off.Load())) })
+			require.NoError(t, get(r))
+			off.Store(0)
+			require.NoError(t, get(r), "nobody else has said that it was right before")
+		})
+	})
+}
+
+// S26: a clock that was set back is looked at before the next call, not when it
+// has caught up with the time of the last look.
+func TestAClockThatWasSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var off atomic.Int64
+		r := realmAt(t, clocked{memory.New()}, func() time.Time { return time.Now().Add(time.Duration(off.Load())) })
+		_, err := r.Parts(seal.Ours()).Store.Get(t.Context(), "acme/00", "x")
+		require.NoError(t, err)
+		off.Store(-int64(time.Hour))
+		_, err = r.Parts(seal.Ours()).Store.Get(t.Context(), "acme/00", "x")
+		require.ErrorIs(t, err, storage.ErrClock)
+	})
+}
+
+// slowly tells the time after a while, and counts how often it is asked.
+type slowly struct {
+	clocked
+	asked *atomic.Int64
+}
+
+func (s slowly) Now(ctx context.Context) (time.Time, error) {
+	s.asked.Add(1)
+	time.Sleep(500 * time.Millisecond)
+	return time.Now(), nil
+}
+
+// S26: of many calls at once one looks. The first ones wait for it, because nobody
+// knows anything yet; later ones go by what was known.
+func TestOneLooksForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := slowly{clocked{memory.New()}, new(atomic.Int64)}
+		r := realmAt(t, s, nil)
+		burst := func() (longest time.Duration) {
+			var took [50]time.Duration
+			var all sync.WaitGroup
+			for i := range took {
+				all.Go(func() {
+					began := time.Now()
+					_, err := r.Parts(seal.Ours()).Store.Get(t.Context(), "acme/00", "x")
+					require.NoError(t, err)
+					took[i] = time.Since(began)
+				})
+			}
+			all.Wait()
+			slices.Sort(took[:])
+			require.Equal(t, 500*time.Millisecond, took[49])
+			return took[48]
+		}
+		require.Equal(t, 500*time.Millisecond, burst(), "at first all wait")
+		require.EqualValues(t, 1, s.asked.Load())
+		time.Sleep(time.Minute)
+		require.Zero(t, burst(), "then only the one that looks")
+		require.EqualValues(t, 2, s.asked.Load())
+	})
+}
+
+// untold is a store that works and does not tell the time.
+type untold struct {
+	clocked
+	since *atomic.Bool
+}
+
+func (u untold) Now(context.Context) (time.Time, error) {
+	if u.since.Load() {
+		return time.Time{}, errors.New("not for you")
+	}
+	return time.Now(), nil
+}
+
+// S26: a clock that cannot be compared is not taken for right: at once when it
+// never was, and after three minutes when it was.
+func TestAClockThatCannotBeCompared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := untold{clocked{memory.New()}, new(atomic.Bool)}
+		get := func(r *symbolon.Realm) error {
+			_, err := r.Parts(seal.Ours()).Store.Get(t.Context(), "acme/00", "x")
+			return err
+		}
+		r := realmAt(t, u, nil)
+		require.NoError(t, get(r))
+		u.since.Store(true)
+		require.ErrorIs(t, get(realmAt(t, u, nil)), symbolon.ErrUnavailable, "never")
+		for range 2 {
+			time.Sleep(time.Minute)
+			require.NoError(t, get(r))
+		}
+		time.Sleep(time.Minute)
+		require.ErrorIs(t, get(r), symbolon.ErrUnavailable, "too long ago")
+		require.NotErrorIs(t, get(r), storage.ErrClock)
+		u.since.Store(false)
+		require.NoError(t, get(r), "and at once again")
 	})
 }
 
@@ -91,8 +204,7 @@ func TestAHungStoreHoldsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		r := realmAt(t, silent{clocked{memory.New()}}, nil)
-		go func() { _ = r.WatchClock(ctx) }()
-		synctest.Wait()
+		defer stop()
 		for range 3 {
 			began := time.Now()
 			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
@@ -102,6 +214,5 @@ func TestAHungStoreHoldsNobody(t *testing.T) {
 			require.LessOrEqual(t, time.Since(began), 100*time.Millisecond)
 			time.Sleep(time.Second)
 		}
-		stop()
 	})
 }

@@ -21,7 +21,6 @@ import (
 // safe for concurrent use, and prints only its tenant.
 type Realm struct {
 	tenant string
-	store  func() *punctual
 	parts  func() RealmParts // a closure, so that nothing prints what is inside
 }
 
@@ -41,7 +40,7 @@ type RealmOptions struct {
 	Ephemeral storage.Store
 
 	Classes []Class          // authentication context classes that policies may name
-	Now     func() time.Time // the clock; time.Now by default (LK-19)
+	Now     func() time.Time // the clock; time.Now by default (LK-19). One that is off does not serve (S26)
 	Rand    io.Reader        // the source of randomness; crypto/rand by default
 }
 
@@ -90,9 +89,6 @@ func NewRealm(c RealmConfig, opts *RealmOptions) (*Realm, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	if o.Ephemeral == nil {
-		o.Ephemeral = c.Store
-	}
 	classes := make([]Class, len(o.Classes))
 	for i, k := range o.Classes {
 		classes[i] = Class{Name: k.Name, Sets: make([][]Method, len(k.Sets))}
@@ -101,7 +97,10 @@ func NewRealm(c RealmConfig, opts *RealmOptions) (*Realm, error) {
 		}
 	}
 	now := func() time.Time { return o.Now().UTC().Round(0) }
-	store := &punctual{Store: c.Store, now: now, looking: make(chan struct{}, 1), watch: storage.WatchClock(c.Store, now, o.Rand)}
+	store := &punctual{Store: c.Store, now: now, turn: make(chan struct{}, 1), watch: storage.WatchClock(c.Store, now, o.Rand)}
+	if o.Ephemeral == nil {
+		o.Ephemeral = store
+	}
 	parts := RealmParts{
 		Tenant:    c.Tenant,
 		Store:     store,
@@ -113,7 +112,7 @@ func NewRealm(c RealmConfig, opts *RealmOptions) (*Realm, error) {
 		actors:    c.Actors,
 		subjects:  c.Subjects,
 	}
-	return &Realm{tenant: c.Tenant, store: func() *punctual { return store }, parts: func() RealmParts { return parts }}, nil
+	return &Realm{tenant: c.Tenant, parts: func() RealmParts { return parts }}, nil
 }
 
 // scopeChars reports whether s can stand in a challenge of HTTP as it is

@@ -29,8 +29,11 @@ type ClockWatch struct {
 
 	mu    sync.Mutex
 	seen  Version   // of the fleet's record, zero for none
+	told  Version   // what we wrote there last
 	since time.Time // when this version was seen first
 	last  time.Time // when the record was read last; zero for never
+	joins bool      // see Unsure
+	ahead error     // of the others, when the record was seen first
 }
 
 // WatchClock returns a watch on the clock now. It draws versions from rand, which
@@ -53,13 +56,15 @@ func WatchClock(s Store, now func() time.Time, rand io.Reader) *ClockWatch {
 
 // Check returns an error that wraps [ErrClock] when the clock is off, nil when it
 // is not, and any other error when the store did not answer, or too slowly to
-// tell. Call it before serving and then once a minute.
+// tell. Call it before serving and then once a minute, as every realm does, and
+// sooner while the watch is [ClockWatch.Unsure].
 //
 // Where the store is a [Clock], that is the measure. Where it is not, the fleet
 // is: its processes take turns in writing the time into one record, and whoever
 // reads there a time that cannot be true by its own clock neither writes nor
 // serves. So who joins a fleet at work goes by it; the first process is not
-// measured by anybody; and a process that is ahead is found at its second Check.
+// measured by anybody; and a process that is ahead is found when the next one has
+// written.
 func (w *ClockWatch) Check(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -69,9 +74,14 @@ func (w *ClockWatch) Check(ctx context.Context) error {
 	return w.among(ctx)
 }
 
-// Direct reports whether the store has a clock of its own, which then is the
-// measure.
-func (w *ClockWatch) Direct() bool { return w.clock != nil }
+// Unsure reports that the last Check compared with nothing: this process has
+// joined a fleet, or comes back to it, and nobody has written since whether its
+// clock is ahead.
+func (w *ClockWatch) Unsure() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.joins
+}
 
 // beside compares with the store's clock.
 func (w *ClockWatch) beside(ctx context.Context) error {
@@ -110,7 +120,9 @@ type clockRecord struct {
 // everybody who serves looks at it once a minute.
 const silence = 3 * time.Minute
 
-// among compares with the other processes.
+// among compares with the other processes. Of a record that is late nobody can
+// say whether it was written long ago or we are ahead; but one that was written
+// after we had looked, and is late beside that look, tells.
 func (w *ClockWatch) among(ctx context.Context) error {
 	found, err := w.store.Get(ctx, clockShard, clockName)
 	if err != nil {
@@ -118,8 +130,9 @@ func (w *ClockWatch) among(ctx context.Context) error {
 	}
 	r, now, last := found[0], w.now().Round(0), w.last
 	changed := r.Version != w.seen
-	if changed || last.IsZero() {
-		w.since = now
+	joins := last.IsZero() || now.Before(last) || now.Sub(last) >= silence // what we saw before says nothing
+	if changed || joins {
+		w.since, w.ahead = now, nil
 	}
 	w.seen, w.last = r.Version, now
 	if r.Version.IsZero() {
@@ -129,16 +142,20 @@ func (w *ClockWatch) among(ctx context.Context) error {
 	if err := json.Unmarshal(r.Value, &fleet); err != nil || fleet.Format != 1 {
 		return fmt.Errorf("storage: the record %s of shard %s cannot be read, so the clock could be off; delete it: %w", clockName, clockShard, err)
 	}
-	abandoned := now.Sub(w.since) >= silence
 	switch {
-	case abandoned:
+	case r.Version == w.told, now.Sub(w.since) >= silence: // nobody says otherwise
 		return w.tell(ctx, r, now)
 	case fleet.At.After(now.Add(MaxSkew)): // whoever wrote it did so before we read it
 		return fmt.Errorf("%w: it is %v behind another process's", ErrClock, fleet.At.Sub(now).Round(time.Millisecond))
-	case changed && !last.IsZero() && fleet.At.Before(last.Add(-MaxSkew)): // it was written after we looked
-		return fmt.Errorf("%w: it is at least %v ahead of another process's", ErrClock, last.Sub(fleet.At).Round(time.Millisecond))
-	case last.IsZero() && fleet.At.Before(now.Add(-MaxSkew)):
-		return nil // perhaps written long ago, perhaps we are ahead: the next change will tell
+	case changed && !joins && fleet.At.Before(last.Add(-MaxSkew)):
+		w.joins = false
+		w.ahead = fmt.Errorf("%w: it is at least %v ahead of another process's", ErrClock, last.Sub(fleet.At).Round(time.Millisecond))
+		return w.ahead
+	case w.ahead != nil: // and nobody has written since
+		return w.ahead
+	case (joins || w.joins && !changed) && fleet.At.Before(now.Add(-MaxSkew)):
+		w.joins = true
+		return nil // the next change will tell
 	}
 	return w.tell(ctx, r, now)
 }
@@ -166,6 +183,6 @@ func (w *ClockWatch) tell(ctx context.Context, in Record, now time.Time) error {
 	case err != nil:
 		return fmt.Errorf("storage: write the fleet's time: %w", err)
 	}
-	w.seen, w.since = v, now
+	w.seen, w.told, w.since, w.joins, w.ahead = v, v, now, false, nil
 	return nil
 }

@@ -139,9 +139,32 @@ func TestAClockIsMeasuredByTheFleet(t *testing.T) {
 			f.good("a") // does not follow it
 			f.pass(look / 2)
 			f.off("fast", "ahead")
+			f.pass(time.Second)
+			f.off("fast", "ahead") // although nobody has written since
 		}
 		f.skew["fast"] = 0
 		f.good("fast")
+	})
+	t.Run("one is ahead of a fleet that is quiet", func(t *testing.T) {
+		f := newFleet(t)
+		f.good("a")
+		f.skew["fast"] = time.Hour
+		for range 2 {
+			f.good("fast") // and keeps its time to itself, until somebody confirms it
+			f.pass(look)
+		}
+		f.good("a")
+		f.pass(look)
+		f.off("fast", "ahead")
+	})
+	t.Run("one that is alone is set right", func(t *testing.T) {
+		f := newFleet(t)
+		f.skew["a"] = time.Hour
+		f.good("a")
+		f.off("b", "behind")
+		f.skew["a"] = 0
+		f.good("a") // takes back what it has said
+		f.good("b")
 	})
 	t.Run("the night passes", func(t *testing.T) {
 		f := newFleet(t)
@@ -162,7 +185,10 @@ func TestAClockIsMeasuredByTheFleet(t *testing.T) {
 			f.off("a", "behind")
 			f.pass(look)
 		}
-		f.good("a") // nobody keeps the record any more
+		f.good("a")    // nobody keeps the record any more
+		f.good("fast") // it has been away for so long that it must ask first
+		f.pass(look)
+		f.good("a")
 		f.off("fast", "ahead")
 	})
 	t.Run("two look at once", func(t *testing.T) {
