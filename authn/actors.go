@@ -51,7 +51,7 @@ type ActorsOptions struct {
 
 	Words    func(symbolon.Actor) []string // that no password of theirs may be made of: names, numbers, brands; their id by default
 	Sources  []password.Source             // of passwords that thieves know
-	Notifier Notifier                      // tells employees what happened to their account; none by default
+	Notifier Notifier                      // tells employees and customers what happened to what they sign in with; none by default
 	Alert    func(audit.Record)            // told what somebody should look into, once it is recorded: "unlock.reciprocal". Nil tells nobody
 	Failed   func(error)                   // told when a notice could not be delivered; it will be tried again. Nil tells nobody
 }
@@ -257,7 +257,8 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 			return check, err
 		},
 		Settle: func(tx *table.Tx, answer lockout.Answer) error {
-			if acc.phantom { // one record, rewritten: guessing at names must not fill the log (S23)
+			s.result, s.short, s.tripped = password.Wrong, false, false // it may run again
+			if acc.phantom {                                            // one record, rewritten: guessing at names must not fill the log (S23)
 				return audit.Record{ID: counterID, Event: "signin", Outcome: audit.Failed, Reason: string(ReasonUnknown)}.Increment(tx, s.counter)
 			}
 			rec := audit.Record{ID: s.auditIDs[0], Event: "signin", Outcome: audit.Failed, Actor: acc.actor.ID, Org: acc.actor.Org}

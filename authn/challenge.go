@@ -150,24 +150,31 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 			return symbolon.Principal{}, failed(err)
 		}
 	}
+	locked, err := s.actors.notice(Notice{Subject: f.Claimed.ID, Method: m, Event: "customer.locked"})
+	if err != nil {
+		return symbolon.Principal{}, failed(err)
+	}
 	shard, names := stamp.Subject(f.Stamps)
 	name, iname := challengeName(f.Interaction.ID, m), names[1]
 	var over error
+	var tripped bool
 	check := &codeCheck{subjects: s, facts: f, name: name, id: challengeID, code: code}
 	answer, err := s.gate.Run(ctx, attempt.Try{
 		Shard: shard, Lock: lockName(f.Claimed.ID, m), Secret: name, With: names, Policy: cust.lockout,
 		Acquire: func(context.Context) (attempt.Checker, error) { return check, nil },
 		Settle: func(tx *table.Tx, answer lockout.Answer) error {
+			over = nil // it may run again
 			r := audit.About(claim)
 			r.ID, r.Event, r.Outcome = ids[0], "challenge.answered", audit.Failed
 			r.Detail = map[string]string{"method": method}
-			if answer.Tripped {
-				locked := audit.About(claim)
-				locked.ID, locked.Event, locked.Outcome, locked.Reason = ids[1], "customer.locked", audit.Succeeded, answer.Phase.String()
-				locked.Detail = map[string]string{"method": method, "until": formatTime(answer.Until)}
-				if err := locked.Add(tx); err != nil {
+			if tripped = answer.Tripped; tripped {
+				lock := audit.About(claim)
+				lock.ID, lock.Event, lock.Outcome, lock.Reason = ids[1], "customer.locked", audit.Succeeded, answer.Phase.String()
+				lock.Detail = map[string]string{"method": method, "until": formatTime(answer.Until)}
+				if err := lock.Add(tx); err != nil {
 					return err
 				}
+				locked.add(tx)
 			}
 			if answer.Verdict != lockout.Granted {
 				r.Reason = string(reasonOf(answer, false))
@@ -202,6 +209,9 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 			return r.Add(tx)
 		},
 	})
+	if err == nil && tripped {
+		locked.start(ctx, shard)
+	}
 	switch {
 	case err != nil:
 		return symbolon.Principal{}, failed(err)

@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -82,38 +83,32 @@ func (h Host) newPassword(ctx context.Context, id symbolon.ActorID, event string
 		return err
 	}
 	a, acc := h.actors, of(actor)
-	v, err := a.space.Read(ctx, acc.shard, acc.secret())
-	if err != nil {
-		return failed(err)
-	}
-	was, _, err := table.Get[password.Record](v, acc.secret())
-	if err != nil {
-		return failed(err)
-	}
-	slot, err := a.hasher(acc).Acquire(ctx)
-	if err != nil {
-		return ErrBusy
-	}
-	if item.box == nil && was.Hash != "" { // a first password surprises nobody (PW-25)
-		if item, err = a.notice(Notice{Actor: id, Event: event}); err != nil {
-			return failed(err)
-		}
-	}
 	c.About, c.Sources = a.about(actor, ""), a.opt.Sources
-	rec, err := lim.rules.Change(ctx, slot, was, c, a.parts.Now())
-	slot.Release()
-	if err != nil {
-		return passwordError(err)
-	}
-	return h.bind(ctx, acc, event, rec, item)
+	return h.bind(ctx, acc, event, item, func(was password.Record) (password.Record, error) {
+		slot, err := a.hasher(acc).Acquire(ctx)
+		if err != nil {
+			return was, ErrBusy
+		}
+		defer slot.Release()
+		rec, err := lim.rules.Change(ctx, slot, was, c, a.parts.Now())
+		if err != nil {
+			err = passwordError(err)
+		}
+		return rec, err
+	})
 }
 
 // Import binds a password that another system hashed: in the PHC format, as
 // bcrypt, scrypt, PBKDF2 or sha-crypt, or in one that the Hasher was given a
 // comparer for. The rules cannot be applied to it; it is hashed as new ones are
-// when its owner next signs in.
+// when its owner next signs in. What it replaces stays in the history (PW-18),
+// and its owner is told.
 func (h Host) Import(ctx context.Context, id symbolon.ActorID, hash string) error {
 	actor, err := h.actor(ctx, id)
+	if err != nil {
+		return err
+	}
+	lim, err := h.limits(ctx, actor)
 	if err != nil {
 		return err
 	}
@@ -126,7 +121,14 @@ func (h Host) Import(ctx context.Context, id symbolon.ActorID, hash string) erro
 	if parsed, err = hasher.Seal(parsed); err != nil {
 		return fmt.Errorf("authn: %w: %w", symbolon.ErrInvalid, err)
 	}
-	return h.bind(ctx, acc, "password.imported", password.Record{Hash: parsed.Reveal(), Set: h.actors.parts.Now()}, posted{})
+	return h.bind(ctx, acc, "password.imported", posted{}, func(was password.Record) (password.Record, error) {
+		next := password.Record{Hash: parsed.Reveal(), Set: h.actors.parts.Now(), Former: was.Former}
+		if was.Hash != "" && !was.Temporary && was.Hash != next.Hash { // nobody chose a temporary one
+			next.Former = append([]string{was.Hash}, was.Former...)
+		}
+		next.Former = next.Former[:min(len(next.Former), max(lim.rules.History-1, 0))]
+		return next, nil
+	})
 }
 
 // RevokePassword keeps an employee's password from letting anybody in, on the
@@ -155,19 +157,53 @@ func (h Host) RevokePassword(ctx context.Context, id symbolon.ActorID) error {
 	return err
 }
 
-func (h Host) bind(ctx context.Context, acc account, event string, rec password.Record, item posted) error {
-	rec.Set = rec.Set.Truncate(time.Second)
-	err := h.commit(ctx, acc.actor, event, true, nil, []string{acc.lock(), acc.secret()}, func(tx *table.Tx) error {
-		if err := attempt.Born(tx, acc.lock(), h.actors.opt.Lockout); err != nil {
+// errMoved says that a password is another one than that from which its
+// successor was computed.
+var errMoved = errors.New("the password was replaced meanwhile")
+
+// bind computes a password record from the one that is stored, and stores it only
+// in the place of that: hashing takes so long that somebody else may replace it
+// meanwhile, whose password would then be missing from the history. In that case
+// it begins anew.
+func (h Host) bind(ctx context.Context, acc account, event string, item posted, next func(was password.Record) (password.Record, error)) error {
+	a := h.actors
+	for {
+		v, err := a.space.Read(ctx, acc.shard, acc.secret())
+		if err != nil {
+			return failed(err)
+		}
+		was, _, err := table.Get[password.Record](v, acc.secret())
+		if err != nil {
+			return failed(err)
+		}
+		rec, err := next(was)
+		if err != nil {
 			return err
 		}
-		item.add(tx)
-		return table.Put(tx, acc.secret(), rec, time.Time{})
-	})
-	if err == nil && !h.dry {
-		item.start(ctx, acc.shard)
+		rec.Set = rec.Set.Truncate(time.Second)
+		if item.box == nil && was.Hash != "" { // a first password surprises nobody (PW-25)
+			if item, err = a.notice(Notice{Actor: acc.actor.ID, Event: event}); err != nil {
+				return failed(err)
+			}
+		}
+		err = h.commit(ctx, acc.actor, event, true, nil, []string{acc.lock(), acc.secret()}, func(tx *table.Tx) error {
+			if !v.Same(tx.View, acc.secret()) {
+				return errMoved
+			}
+			if err := attempt.Born(tx, acc.lock(), a.opt.Lockout); err != nil {
+				return err
+			}
+			item.add(tx)
+			return table.Put(tx, acc.secret(), rec, time.Time{})
+		})
+		if errors.Is(err, errMoved) {
+			continue
+		}
+		if err == nil && !h.dry {
+			item.start(ctx, acc.shard)
+		}
+		return err
 	}
-	return err
 }
 
 // NewKey makes a key for a service or a software agent of the directory. It is

@@ -223,8 +223,10 @@ func (h SubjectHost) ruling(ctx context.Context, id symbolon.SubjectID, m symbol
 	if err != nil {
 		return ruling{}, failed(err)
 	}
-	return ruling{event: e, shard: table.ShardOf("subject", string(id)), lock: lockName(id, m), policy: cust.lockout, dry: h.dry,
-		rec: h.record("", event, id, map[string]string{"method": string(m)})}, nil
+	r := ruling{event: e, shard: table.ShardOf("subject", string(id)), lock: lockName(id, m), policy: cust.lockout, dry: h.dry,
+		rec: h.record("", event, id, map[string]string{"method": string(m)})}
+	r.tell, err = s.actors.notice(Notice{Subject: id, Method: m, Event: event})
+	return r, failed(err)
 }
 
 // ruling is what somebody has decided about a lock.

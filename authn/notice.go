@@ -9,16 +9,21 @@ import (
 	"github.com/symbolon-auth/symbolon/internal/table"
 )
 
-// Notice tells an employee what happened to their account.
+// Notice tells an employee what happened to their account, or a customer what
+// happened to a method by which they prove who they are.
 type Notice struct {
-	ID       string // the same each time it is sent
-	Actor    symbolon.ActorID
-	Event    string // password.set, .changed, .reset, .revoked, account.locked, account.unlocked
+	ID       string             // the same each time it is sent
+	Actor    symbolon.ActorID   // the employee, or
+	Subject  symbolon.SubjectID // the customer, by what was known of them before (S14)
+	Event    string             // password.set, .imported, .changed, .reset, .revoked, account.locked, .held, .unlocked; customer.locked, .held, .unlocked, method.bound
+	Method   symbolon.Method    // with a Subject: the method
 	At       time.Time
 	Password Code // with password.reset: the temporary one
 }
 
-// Notifier delivers notices to employees. Notify may be called again for the same
+// Notifier delivers notices. The host knows how to reach people; this module does
+// not. A customer's goes to another address than the method it is about, where
+// there is one (AN-36). Notify may be called again for the same
 // Notice until it returns nil; it returns soon after ctx ends, and is safe for
 // concurrent use.
 type Notifier interface {

@@ -125,6 +125,9 @@ func (a *Actors) changePassword(ctx context.Context, login, present, next string
 		return failed(err)
 	}
 	answer, err := a.gate.Run(ctx, c.Try)
+	if err == nil && c.tripped {
+		c.signIn.item.start(ctx, acc.shard)
+	}
 	switch {
 	case errors.Is(err, password.ErrBusy) || err == nil && answer.Verdict == lockout.Busy:
 		return ErrBusy

@@ -37,7 +37,7 @@ func (m *mailbox) events() string {
 	defer m.mu.Unlock()
 	var s []string
 	for _, n := range m.got {
-		s = append(s, string(n.Actor)+" "+n.Event)
+		s = append(s, string(n.Actor)+string(n.Subject)+" "+n.Event)
 	}
 	return strings.Join(s, ", ")
 }
@@ -187,6 +187,47 @@ func TestAForeignHashIsUpgraded(t *testing.T) {
 	before := stored()
 	d.signIn("mia", right)
 	require.Equal(t, before, stored())
+}
+
+// PW-18: a migration that is made again does not make people's former passwords new.
+func TestAnImportKeepsTheHistory(t *testing.T) {
+	rules := password.Default()
+	rules.History = 3
+	d, _ := newOffice(t, rules)
+	ctx, host := t.Context(), d.actors.AsHost("migration")
+	require.NoError(t, d.actors.ChangePassword(ctx, "mia", right, right+" of spring"))
+	require.NoError(t, host.Import(ctx, "mia", bcrypted))
+	require.NoError(t, host.Import(ctx, "mia", bcrypted), "twice")
+	require.ErrorIs(t, d.actors.ChangePassword(ctx, "mia", right, right+" of spring"), symbolon.ErrInvalid, "the one before the import")
+	require.NoError(t, d.actors.ChangePassword(ctx, "mia", right, right+" of summer"))
+	require.ErrorIs(t, d.actors.ChangePassword(ctx, "mia", right+" of summer", right), symbolon.ErrInvalid, "the imported one")
+}
+
+// during is a Source that does something the first time that it is asked.
+type during struct{ do func() }
+
+func (d *during) Listed(context.Context, string) (bool, error) {
+	do := d.do
+	d.do = func() {}
+	do()
+	return false, nil
+}
+
+// PW-18: whoever replaces a password while the host computes another, does not fall out of the history.
+func TestAPasswordReplacedWhileAnotherIsComputed(t *testing.T) {
+	rules := password.Default()
+	rules.History = 3
+	d := newDesk(t, memory.New())
+	meanwhile := &during{do: func() {}}
+	var err error
+	d.actors, err = authn.NewActors(d.realm, &authn.ActorsOptions{Hasher: testHasher(t), Rules: rules, Sources: []password.Source{meanwhile}})
+	require.NoError(t, err)
+	ctx := t.Context()
+	meanwhile.do = func() { require.NoError(t, d.actors.ChangePassword(ctx, "mia", right, right+" of spring")) }
+	require.NoError(t, d.actors.AsHost("test").SetPassword(ctx, "mia", right+" of summer"))
+	for _, former := range []string{right, right + " of spring"} {
+		require.ErrorIs(t, d.actors.ChangePassword(ctx, "mia", right+" of summer", former), symbolon.ErrInvalid, former)
+	}
 }
 
 // S25, PW-15: with a pepper, a hash that was copied to another account opens nothing there.

@@ -68,16 +68,18 @@ func (m Message) seal() ([]byte, error) {
 
 // sealedNotice is how a Notice lies in the outbox.
 type sealedNotice struct {
-	V        int              `json:"v"`
-	ID       string           `json:"id"`
-	Actor    symbolon.ActorID `json:"actor"`
-	Event    string           `json:"event"`
-	At       time.Time        `json:"at"`
-	Password string           `json:"password,omitempty"`
+	V        int                `json:"v"`
+	ID       string             `json:"id"`
+	Actor    symbolon.ActorID   `json:"actor"`
+	Subject  symbolon.SubjectID `json:"subject,omitempty"`
+	Event    string             `json:"event"`
+	Method   symbolon.Method    `json:"method,omitempty"`
+	At       time.Time          `json:"at"`
+	Password string             `json:"password,omitempty"`
 }
 
 func (n Notice) seal() ([]byte, error) {
-	return json.Marshal(sealedNotice{sealedFormat, n.ID, n.Actor, n.Event, n.At, n.Password.Reveal()})
+	return json.Marshal(sealedNotice{sealedFormat, n.ID, n.Actor, n.Subject, n.Event, n.Method, n.At, n.Password.Reveal()})
 }
 
 func notify(to Notifier) func(context.Context, []byte) error {
@@ -89,7 +91,7 @@ func notify(to Notifier) func(context.Context, []byte) error {
 		if n.V != sealedFormat {
 			return fmt.Errorf("authn: a notice of format %d is on its way, and this process knows %d", n.V, sealedFormat)
 		}
-		return to.Notify(ctx, Notice{n.ID, n.Actor, n.Event, n.At, NewCode(n.Password)})
+		return to.Notify(ctx, Notice{n.ID, n.Actor, n.Subject, n.Event, n.Method, n.At, NewCode(n.Password)})
 	}
 }
 

@@ -35,7 +35,8 @@ func (h SubjectHost) DryRun() SubjectHost {
 
 // Rebind binds a method of a customer anew, after as much proof of who they are
 // as a first binding needs: its failures are forgotten, also where there were so
-// many that it had died of them (LK-02). An administrator's hold stays.
+// many that it had died of them (LK-02). An administrator's hold stays, and the
+// customer is told (AN-26).
 func (h SubjectHost) Rebind(ctx context.Context, id symbolon.SubjectID, m symbolon.Method) error {
 	if err := h.usable(); err != nil {
 		return err
@@ -44,9 +45,18 @@ func (h SubjectHost) Rebind(ctx context.Context, id symbolon.SubjectID, m symbol
 	if !slices.Contains(s.opt.Methods, m) {
 		return invalid("method", fmt.Sprintf("must be one of %q", s.opt.Methods))
 	}
-	return h.commit(ctx, id, "method.bound", map[string]string{"method": string(m)}, lockName(id, m), func(tx *table.Tx) error {
+	item, err := s.actors.notice(Notice{Subject: id, Method: m, Event: "method.bound"})
+	if err != nil {
+		return failed(err)
+	}
+	err = h.commit(ctx, id, "method.bound", map[string]string{"method": string(m)}, lockName(id, m), func(tx *table.Tx) error {
+		item.add(tx)
 		return attempt.Born(tx, lockName(id, m), s.opt.Lockout)
 	})
+	if err == nil && !h.dry {
+		item.start(ctx, table.ShardOf("subject", string(id)))
+	}
+	return err
 }
 
 // EndProofs voids everything that a customer has proved, in every interaction,
