@@ -3,10 +3,12 @@ package authn
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/symbolon-auth/symbolon"
@@ -29,6 +31,7 @@ type Actors struct {
 	keys   func(...string) []byte // tags keys
 	box    *outbox.Box            // of notices; nil where nobody delivers them
 	opt    ActorsOptions
+	homes  atomic.Pointer[homes] // of unknown logins
 }
 
 // core is what the engines of this package work with.
@@ -129,6 +132,7 @@ type account struct {
 	shard   table.Shard
 	base    []string
 	phantom bool
+	draw    int // of a phantom: which one
 }
 
 func (a account) name(parts ...string) string { return table.Name(append(a.base, parts...)...) }
@@ -143,8 +147,9 @@ func of(actor symbolon.Actor) account {
 // phantomOf picks the record that unknown logins share by a keyed hash, so that
 // nobody can tell from outside which logins share one.
 func (a *Actors) phantomOf(login string) account {
-	n := hex.EncodeToString(a.logins(login)[:phantomBytes])
-	return account{shard: table.ShardOf("phantom", n), base: []string{"phantom", n}, phantom: true}
+	drawn := a.logins(login)[:phantomBytes]
+	n := hex.EncodeToString(drawn)
+	return account{shard: table.ShardOf("phantom", n), base: []string{"phantom", n}, phantom: true, draw: int(binary.BigEndian.Uint16(drawn))}
 }
 
 // SignIn checks an employee's login and password and opens a session. A wrong

@@ -28,18 +28,15 @@ type limits struct {
 
 // limits returns what holds for an account. Of somebody whose organisation is
 // not in the tree nothing is known, so every guess of theirs is refused, at the
-// price of any other. An unknown login asks the tree too, to cost the same.
+// price of any other. An unknown login has an organisation too, see at.
 func (a *Actors) limits(ctx context.Context, acc account) (limits, error) {
 	own := limits{idle: a.opt.Idle, absolute: a.opt.Absolute, sessions: a.opt.Sessions, lockout: a.opt.Lockout, rules: a.opt.Rules}
 	if a.opt.Policy == nil {
 		return own, nil
 	}
-	e, err := effective(ctx, a.opt.Policy, organisations(acc.actor)...)
-	switch {
-	case err != nil:
+	e, err := a.at(ctx, acc)
+	if err != nil {
 		return limits{}, err
-	case acc.phantom:
-		return own, nil
 	}
 	l := limits{
 		idle:         e.Span(policy.SessionIdle),
@@ -58,10 +55,46 @@ func (a *Actors) limits(ctx context.Context, acc account) (limits, error) {
 	return l, nil
 }
 
+// homes are the organisations among which unknown logins are dealt out.
+type homes struct {
+	forest *policy.Forest
+	orgs   []symbolon.OrgID
+}
+
+// at returns what holds where an account belongs. An unknown login belongs
+// somewhere, always to the same organisation as long as the tree stands: under
+// guesses in parallel it is busy, waits and locks as somebody there would, so
+// that neither a lenient nor a strict organisation tells who exists (S23). It
+// asks the store as often as for anybody else.
+func (a *Actors) at(ctx context.Context, acc account) (policy.Effective, error) {
+	if !acc.phantom {
+		return effective(ctx, a.opt.Policy, organisations(acc.actor)...)
+	}
+	f, err := a.opt.Policy.Forest(ctx)
+	if err != nil {
+		return policy.Effective{}, err
+	}
+	h := a.homes.Load()
+	if h == nil || h.forest != f { // listed once for each change of the tree
+		h = &homes{forest: f}
+		for _, n := range f.Nodes() {
+			h.orgs = append(h.orgs, n.Org)
+		}
+		a.homes.Store(h)
+	}
+	if len(h.orgs) == 0 {
+		return policy.Effective{}, nil
+	}
+	return settled(f.Effective(h.orgs[acc.draw%len(h.orgs)]))
+}
+
 // effective returns what holds at organisations, and the zero Effective, which
 // lets nobody in, where the tree refuses them.
 func effective(ctx context.Context, t *policy.Tree, orgs ...symbolon.OrgID) (policy.Effective, error) {
-	e, err := t.Effective(ctx, orgs...)
+	return settled(t.Effective(ctx, orgs...))
+}
+
+func settled(e policy.Effective, err error) (policy.Effective, error) {
 	var refusal *policy.Refusal
 	if errors.As(err, &refusal) {
 		return policy.Effective{}, nil

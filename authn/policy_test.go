@@ -2,6 +2,7 @@ package authn_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,8 @@ import (
 // chain is a cloud operator with two service owners, one of which has a business.
 type chain struct {
 	*desk
-	tree *policy.Tree
+	tree  *policy.Tree
+	store *storagetest.Counted
 }
 
 type nobodyElse struct{}
@@ -38,7 +40,7 @@ func newChain(t *testing.T, wishes map[symbolon.OrgID]policy.Settings) *chain {
 		Subjects: symbolon.SubjectMap{"cust-42": {Account: "acct-42", Org: "shop"}, "cust-43": {Account: "acct-43", Org: "nowhere"}},
 	}, &symbolon.RealmOptions{Classes: []symbolon.Class{{Name: "texted", Sets: [][]symbolon.Method{{"sms"}}}, {Name: "spoken", Sets: [][]symbolon.Method{{"tel"}}}}})
 	require.NoError(t, err)
-	c := &chain{desk: &desk{t: t, realm: r, inbox: &inbox{}}}
+	c := &chain{desk: &desk{t: t, realm: r, inbox: &inbox{}}, store: store}
 	c.tree, err = policy.New(r, nobodyElse{}, nil)
 	require.NoError(t, err)
 	_, err = c.tree.AsHost("set-up").Change(t.Context(),
@@ -206,4 +208,57 @@ func TestCustodyOfACustomersLock(t *testing.T) {
 	require.NoError(t, c.subjects.AsHost("passport seen").Rebind(ctx, "cust-42", symbolon.MethodSMS))
 	c.wrongCodes(claim, 2)
 	refused(t, c.subjects.Unlock(ctx, tom, "cust-42", symbolon.MethodSMS, "again"), authn.ReasonLimit, "one unlock a day")
+}
+
+// failuresThatLock guesses until the answer says until when: for the audit, as nobody outside sees it.
+func (c *chain) failuresThatLock(login string) int {
+	c.t.Helper()
+	for n := 1; n <= 10; n++ {
+		_, err := c.actors.SignIn(c.t.Context(), login, "wrong")
+		var r *authn.Refusal
+		require.ErrorAs(c.t, err, &r)
+		if !r.Until.IsZero() {
+			return n
+		}
+	}
+	c.t.Fatal("never locked")
+	return 0
+}
+
+// S23: who does not exist is locked as somebody of one of the organisations would be.
+func TestUnknownLoginsHaveAnOrganisation(t *testing.T) {
+	c := newChain(t, map[symbolon.OrgID]policy.Settings{"cloud": {policy.LockoutFailures: policy.Count(4)}, "owner": {policy.LockoutFailures: policy.Count(3)}})
+	seen := map[int]int{}
+	for n := range 40 {
+		login := fmt.Sprint("nobody-", n)
+		seen[c.failuresThatLock(login)]++
+	}
+	require.Len(t, seen, 2, "as strict as the cloud, or as the owner, and never as the options: %v", seen)
+	require.NotZero(t, seen[3])
+	require.NotZero(t, seen[4])
+	require.Equal(t, 3, c.failuresThatLock("mia"))
+	require.Equal(t, 4, c.failuresThatLock("eve"))
+
+	_, err := c.tree.AsHost("stricter").Change(t.Context(), policy.Set("cloud", policy.Settings{policy.LockoutFailures: policy.Count(2)}),
+		policy.Set("owner", policy.Settings{policy.LockoutFailures: policy.Count(2)}))
+	require.NoError(t, err)
+	require.Equal(t, 2, c.failuresThatLock("nobody-41"), "a change of policy applies to them as to anybody")
+}
+
+// AN-47, S23: with a tree too, unknown, wrong and locked make the same calls.
+func TestEveryRefusalCostsTheSameInATree(t *testing.T) {
+	c := newChain(t, nil)
+	cost := func(login, pw string) string {
+		g, s, n := c.store.Gets.Load(), c.store.Scans.Load(), c.store.Commits.Load()
+		_, err := c.actors.SignIn(t.Context(), login, pw)
+		require.ErrorIs(t, err, authn.ErrRefused)
+		return fmt.Sprintf("%d gets, %d scans, %d commits", c.store.Gets.Load()-g, c.store.Scans.Load()-s, c.store.Commits.Load()-n)
+	}
+	want := "2 gets, 0 scans, 2 commits"
+	for range 6 {
+		require.Equal(t, want, cost("nobody", "wrong"), "unknown")
+		require.Equal(t, want, cost("mia", "wrong"), "wrong, then locked")
+	}
+	require.Equal(t, want, cost("mia", right), "locked, with the right password")
+	require.Equal(t, want, cost("lost", "wrong"), "somebody without a place in the tree")
 }
