@@ -172,7 +172,7 @@ func TestOnesFaultIsOnesOwn(t *testing.T) {
 		there   bool // whether its row is
 	}{
 		{"an error ends only its own update, with nothing of it written", nil, both(one("odd"), func(*table.Tx) error { return boom }), boom, false},
-		{"an op that no store takes", nil, both(one("odd"), put("x/1", -60*365*24*time.Hour)), storage.ErrInvalid, false},
+		{"an op that no store takes", []string{"x/2"}, both(one("odd"), put("x/2", -60*365*24*time.Hour)), storage.ErrInvalid, false},
 		{"two ops on one record", nil, both(one("odd"), one("odd")), storage.ErrInvalid, false},
 		{"a name that no store takes", []string{strings.Repeat("x", storage.MaxName+1)}, one("odd"), storage.ErrInvalid, false},
 		{"more names than a read takes", many(storage.MaxOps), one("odd"), storage.ErrInvalid, false},
@@ -206,6 +206,23 @@ func many(n int) (names []string) {
 		names = append(names, fmt.Sprint("y/", i))
 	}
 	return names
+}
+
+// Of two rows under one name the second is not written over the first: an entry of
+// the audit would be gone.
+func TestARowIsNotLostToAnotherOfItsName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		crowd := newCrowd(t, memory.New())
+		crowd.come(t.Context(), []string{"x/1"}, one("a"), fine(t))
+		crowd.come(t.Context(), []string{"x/1"}, func(tx *table.Tx) error {
+			row, err := table.NewRow("audit/a", count{N: 2}, time.Time{})
+			tx.Add(row)
+			return errors.Join(err, table.Put(tx, "x/1", count{}, time.Time{}))
+		}, func(err error) { require.ErrorIs(t, err, storage.ErrUnavailable) })
+		crowd.wg.Wait()
+		require.Equal(t, 2, read(t, crowd.space, "x/1").N)
+		require.Equal(t, 1, read(t, crowd.space, "audit/a").N)
+	})
 }
 
 // A panic is its caller's own, and the gate goes on.
