@@ -23,6 +23,7 @@ import (
 // happens to servers. What an engine does not know is nil.
 type house struct {
 	store    storage.Store
+	admin    *sql.DB                         // may do everything on an SQL server
 	line     *engines.Line                   // between the store and its server
 	readOnly func(t *testing.T, is bool)     // the server takes no writes
 	crowded  func(t *testing.T, is bool)     // the server ended its connections, and takes no others
@@ -66,6 +67,7 @@ func postgresHouse(t *testing.T) *house {
 	require.NoError(t, err)
 	u.User, u.Path = url.User("app"), "/app"
 	h := sqlHouse(t, "PostgreSQL", "pgx", u.String(), sqlstore.PostgreSQL)
+	h.admin = admin
 	h.readOnly = func(t *testing.T, is bool) {
 		t.Helper()
 		do(t, fmt.Sprintf("ALTER SYSTEM SET default_transaction_read_only = %t", is), "SELECT pg_reload_conf()")
@@ -92,6 +94,7 @@ func mariaDBHouse(t *testing.T) *house {
 	s.Do(t, "CREATE DATABASE app", "CREATE USER app", "GRANT ALL ON app.* TO app")
 	at := strings.Replace(s.DSN, "root@", "app@", 1) + "app"
 	h := sqlHouse(t, "MariaDB", "mysql", at, sqlstore.MySQL)
+	h.admin = pool(t, "mysql", s.DSN)
 	h.readOnly = func(t *testing.T, is bool) {
 		t.Helper()
 		s.Do(t, fmt.Sprintf("SET GLOBAL read_only = %t", is)) // root may write all the same, app may not

@@ -4,14 +4,18 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/internal/enginetest/engines"
 	"github.com/symbolon-auth/symbolon/storage"
 	"github.com/symbolon-auth/symbolon/storage/sqlstore"
@@ -219,6 +223,51 @@ func TestAServerThatMayForgetIsEphemeral(t *testing.T) {
 	require.Empty(t, storage.Forgets(engines.Fresh(t, "SQLite").Open(t)))
 }
 
+// A server of MySQL has two places in which a commit can be forgotten: its own log,
+// and the binary log, by which it decides after a crash what was committed.
+func TestAMySQLServerThatMayForgetIsEphemeral(t *testing.T) {
+	s := engines.StartMariaDB(t, "--log-bin", "--server-id=1")
+	s.Do(t, "CREATE DATABASE app")
+	db := pool(t, "mysql", s.DSN+"app")
+	require.NoError(t, sqlstore.Migrate(t.Context(), db, sqlstore.MySQL))
+	for _, row := range []struct{ flush, sync, says string }{
+		{"1", "1", ""},
+		{"2", "1", "innodb_flush_log_at_trx_commit = 2"},
+		{"0", "0", "innodb_flush_log_at_trx_commit = 0"},
+		{"1", "0", "sync_binlog = 0"}, // the default of MariaDB
+		{"1", "100", "sync_binlog = 100"},
+	} {
+		s.Do(t, "SET GLOBAL innodb_flush_log_at_trx_commit = "+row.flush, "SET GLOBAL sync_binlog = "+row.sync)
+		st, err := sqlstore.New(t.Context(), db, sqlstore.MySQL, nil)
+		require.NoError(t, err)
+		if row.says == "" {
+			require.Empty(t, storage.Forgets(st))
+		} else {
+			require.Contains(t, storage.Forgets(st), row.says)
+			require.Contains(t, storage.Forgets(st), "set it to 1")
+		}
+		_, err = openDurably(st)
+		require.Equal(t, row.says == "", err == nil, "%v: what must last does not lie there", err)
+	}
+
+	s.Do(t, "SET GLOBAL read_only = 1")
+	_, err := sqlstore.New(t.Context(), db, sqlstore.MySQL, nil)
+	require.ErrorContains(t, err, "connect to the primary", "root may write there, and should not")
+	s.Do(t, "SET GLOBAL read_only = 0")
+	_, err = sqlstore.New(t.Context(), db, sqlstore.MySQL, nil)
+	require.NoError(t, err)
+}
+
+// openDurably makes a realm, which asks how its store forgets.
+func openDurably(s storage.Store) (*symbolon.Realm, error) {
+	secret, err := symbolon.NewSecret("test", make([]byte, 32))
+	if err != nil {
+		return nil, err
+	}
+	return symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: s, Secret: secret,
+		Actors: symbolon.ActorMap{}, Subjects: symbolon.SubjectMap{}}, nil)
+}
+
 // G7: a deadlock that the server ended left nothing behind, so it is a conflict.
 // Batches do not get there among themselves, but the host may lock rows too.
 func TestADeadlockIsAConflict(t *testing.T) {
@@ -248,6 +297,55 @@ func TestADeadlockIsAConflict(t *testing.T) {
 			require.ErrorIs(t, <-result, storage.ErrConflict)
 			require.NoError(t, tx.Rollback())
 			require.NoError(t, commit(t.Context(), s, replaced(a, "3"), replaced(b, "3")), "and nothing was applied")
+		})
+	}
+}
+
+// Batches over the same names, given in any order and of any kinds, do not wait for
+// each other in a circle: of those that the server has to break up there are none.
+func TestBatchesDoNotWaitInACircle(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		open  func(*testing.T) *house
+		count func(*testing.T, *house) int
+	}{
+		{"PostgreSQL", postgresHouse, func(t *testing.T, h *house) (n int) {
+			require.NoError(t, h.admin.QueryRow("SELECT deadlocks FROM pg_stat_database WHERE datname = 'app'").Scan(&n))
+			return n
+		}},
+		{"MariaDB", mariaDBHouse, func(t *testing.T, h *house) (n int) {
+			require.NoError(t, h.admin.QueryRow("SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'Innodb_deadlocks'").Scan(&n))
+			return n
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h := row.open(t)
+			won := 0
+			for round := range times(200, 1000) {
+				shard := fmt.Sprint("round ", round)
+				var through atomic.Int64
+				require.NoError(t, each(connections, func(int) error {
+					var ops []storage.Op
+					for _, n := range mathrand.Perm(2 + 6*(round%2)) { // as text of its own, or as a table
+						o := put(fmt.Sprint(n), "1")
+						if mathrand.IntN(2) == 0 {
+							o.Cond = storage.Absent
+						}
+						ops = append(ops, o)
+					}
+					err := h.store.Commit(t.Context(), storage.Batch{Shard: shard, Now: time.Now(), Ops: ops})
+					if err == nil {
+						through.Add(1)
+					} else if !errors.Is(err, storage.ErrConflict) {
+						return err
+					}
+					return nil
+				}))
+				require.Positive(t, through.Load(), "round %d: of those who meet, one goes through", round)
+				won += int(through.Load())
+			}
+			time.Sleep(1500 * time.Millisecond) // until the server has counted
+			require.Zero(t, row.count(t, h), "deadlocks; %d batches went through", won)
 		})
 	}
 }

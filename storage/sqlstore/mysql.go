@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,16 +41,24 @@ type mysql struct {
 
 func openMySQL(ctx context.Context, db *sql.DB, o Options) (*mysql, error) {
 	e := &mysql{db: db, sqlState: o.SQLState, stmts: make(map[string]*sql.Stmt)}
-	var flush, packet int
-	if err := db.QueryRowContext(ctx, `SELECT @@innodb_flush_log_at_trx_commit, @@max_allowed_packet`).Scan(&flush, &packet); err != nil {
+	var flush, packet, syncs int
+	var binlog, readOnly string
+	if err := db.QueryRowContext(ctx, `SELECT @@innodb_flush_log_at_trx_commit, @@max_allowed_packet, @@log_bin, @@sync_binlog, @@read_only`).
+		Scan(&flush, &packet, &binlog, &syncs, &readOnly); err != nil {
 		return nil, err
 	}
 	var wrong []error
+	if !off(readOnly) { // even where this user may write: what is written to a replica is nobody's
+		wrong = append(wrong, errors.New("the server is read_only, so it is a replica, which lags behind, or closed for a while: connect to the primary, or SET GLOBAL read_only = 0 there"))
+	}
 	if least := storage.MaxPage + 1<<16; packet < least {
 		wrong = append(wrong, fmt.Errorf("max_allowed_packet is %d, and must be at least %d", packet, least))
 	}
-	if flush != 1 {
-		e.forgets = fmt.Sprintf("the server is set to innodb_flush_log_at_trx_commit = %d, so a crash can forget what was committed just before", flush)
+	switch {
+	case flush != 1:
+		e.forgets = fmt.Sprintf("the server is set to innodb_flush_log_at_trx_commit = %d, so a crash can forget what was committed just before: set it to 1", flush)
+	case !off(binlog) && syncs != 1: // after a crash the server rolls back what its binary log has not
+		e.forgets = fmt.Sprintf("the server has a binary log and is set to sync_binlog = %d, so a crash can forget what was committed just before: set it to 1", syncs)
 	}
 	// A driver whose errors we cannot read would make each deadlock look like a fault.
 	_, err := db.ExecContext(ctx, `SIGNAL SQLSTATE '40001'`)
@@ -66,6 +75,10 @@ func openMySQL(ctx context.Context, db *sql.DB, o Options) (*mysql, error) {
 	}
 	return e, errors.Join(append(wrong, err)...)
 }
+
+// off reports whether a variable of the server is, which some versions return as a
+// number and some as a word.
+func off(value string) bool { return value == "0" || strings.EqualFold(value, "OFF") }
 
 func (e *mysql) close() error {
 	e.mu.Lock()

@@ -153,7 +153,10 @@ func kindOf(o storage.Op) int {
 
 // opsInTable hands the ops over as rows, so that the text depends on nothing but
 // their number, rounded up. It locks all rows that there are, in order, before
-// it does anything: each expression that writes asks for held.
+// it does anything: each expression that writes asks for held. What it inserts it
+// inserts in one go, whatever the condition, since a new name is locked too; then
+// each Put with Any has written, and the count is short when one with Absent has
+// not.
 func opsInTable(shard string, ops []storage.Op, now int64) *statement {
 	n := places(len(ops))
 	s := &statement{mark: dollar, args: make([]any, 0, 2+6*n)}
@@ -180,20 +183,15 @@ func opsInTable(shard string, ops []storage.Op, now int64) *statement {
 		WHERE shard = `, in, ` AND name IN (`, strings.Join(names, `, `), `) ORDER BY name FOR UPDATE),
 	met AS (SELECT 1 FROM op JOIN held USING (name)
 		WHERE kind >= 4 AND held.version = op.old AND (held.expires = 0 OR held.expires > `, at, `)),
-	put AS (`, upsertRows(in, `1`), `),
-	created AS (`, upsertRows(in, `2`), ` WHERE r.expires > 0 AND r.expires <= `, at, ` RETURNING 1),
+	put AS (`, upsert, `SELECT `, in, `, name, value, version, expires FROM op WHERE kind IN (1, 2)`, afterHeld, ` ORDER BY name COLLATE "C"`, onConflict, `
+		WHERE r.expires > 0 AND r.expires <= `, at, ` OR r.name IN (SELECT name FROM op WHERE kind = 1) RETURNING 1),
 	replaced AS (UPDATE symbolon_records AS r SET value = op.value, version = op.version, expires = op.expires
 		FROM op WHERE r.shard = `, in, ` AND r.name = op.name AND op.kind = 4`, afterHeld, `),
 	removed AS (DELETE FROM symbolon_records AS r USING op
 		WHERE r.shard = `, in, ` AND r.name = op.name AND op.kind IN (3, 5)`, afterHeld, `)
 	SELECT 1 / (CASE WHEN (SELECT count(*) FROM met) = (SELECT count(*) FROM op WHERE kind >= 4)
-		AND (SELECT count(*) FROM created) = (SELECT count(*) FROM op WHERE kind = 2) THEN 1 ELSE 0 END)`)
+		AND (SELECT count(*) FROM put) = (SELECT count(*) FROM op WHERE kind IN (1, 2)) THEN 1 ELSE 0 END)`)
 	return s
 }
 
 const afterHeld = ` AND (SELECT count(*) FROM held) >= 0`
-
-func upsertRows(shard, kind string) string {
-	return upsert + `SELECT ` + shard + `, name, value, version, expires FROM op WHERE kind = ` + kind + afterHeld + ` ORDER BY name` +
-		onConflict
-}

@@ -43,9 +43,11 @@ const (
 	PostgreSQL
 
 	// MySQL is MySQL 8 or MariaDB 10.5, or newer, with InnoDB. A commit of several
-	// ops is a transaction of one statement each. Keep innodb_lock_wait_timeout
-	// short, such as 5 s: as long as that the server goes on waiting for a row on
-	// behalf of a caller that has left.
+	// ops is a transaction of one statement each. Set innodb_flush_log_at_trx_commit
+	// and, where there is a binary log, sync_binlog to 1, or the store is
+	// [storage.Ephemeral]. Keep innodb_lock_wait_timeout short, such as 5 s: as long
+	// as that the server goes on waiting for a row on behalf of a caller that has
+	// left.
 	MySQL
 )
 
