@@ -258,7 +258,7 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 		Policy: lim.lockout, Unbound: true,
 		Acquire: func(ctx context.Context) (attempt.Checker, error) {
 			var err error
-			check, err = a.check(ctx, acc, pw)
+			check, err = a.compare(ctx, acc, pw)
 			return check, err
 		},
 		Settle: func(tx *table.Tx, answer lockout.Answer) error {

@@ -236,7 +236,7 @@ func prove(f *symbolon.Facts, i interaction, c custody) {
 
 // claimed returns the facts of a live Principal that serves a customer.
 func (s *Subjects) claimed(ctx context.Context, claim symbolon.Principal) (symbolon.Facts, error) {
-	f, err := s.live(ctx, claim)
+	f, err := s.actors.live(ctx, claim)
 	if err == nil && f.Claimed == nil {
 		err = invalid("principal", "serves nobody: Join an interaction first")
 	}

@@ -129,7 +129,7 @@ func (c Call) check() error {
 
 // service returns the facts of a live Principal of kind service.
 func (s *Subjects) service(ctx context.Context, by symbolon.Principal) (symbolon.Facts, error) {
-	f, err := s.live(ctx, by)
+	f, err := s.actors.live(ctx, by)
 	if err == nil && f.Actor.Kind != symbolon.Service {
 		err = refuse(ReasonNotYours)
 	}
@@ -370,7 +370,7 @@ func (s *Subjects) join(ctx context.Context, p symbolon.Principal, id symbolon.I
 	f.Interaction = symbolon.Interaction{ID: id, Channel: i.Channel, Opened: i.Opened}
 	f.Stamps.Subject, f.Stamps.SubjectEpoch = i.Subject, epoch.Epoch
 	f.Stamps.Interaction, f.Stamps.Leg, f.Stamps.Verification = string(id), i.Leg, ""
-	if err := stamp.Check(ctx, s.space, f.Stamps); err != nil { // both halves, the session too
+	if err := s.actors.check(ctx, &f); err != nil { // both halves, the session too
 		return none(err)
 	}
 	f.Limits.NotAfter = earlier(f.Limits.NotAfter, i.End)

@@ -159,7 +159,7 @@ func (s *Subjects) Hold(ctx context.Context, by symbolon.Principal, id symbolon.
 }
 
 func (s *Subjects) onWordOf(ctx context.Context, by symbolon.Principal, id symbolon.SubjectID, reason string) (SubjectHost, error) {
-	f, err := s.live(ctx, by)
+	f, err := s.actors.live(ctx, by)
 	if err != nil {
 		return SubjectHost{}, err
 	}

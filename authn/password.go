@@ -33,7 +33,7 @@ type passwordCheck struct {
 	then     func(password.Record) // after a right password; nil for nothing
 }
 
-func (a *Actors) check(ctx context.Context, acc account, pw string) (*passwordCheck, error) {
+func (a *Actors) compare(ctx context.Context, acc account, pw string) (*passwordCheck, error) {
 	h := a.hasher(acc)
 	slot, err := h.Acquire(ctx)
 	if err != nil {
@@ -158,7 +158,7 @@ func (a *Actors) newChange(acc account, lim limits, present, next string, dry bo
 		return nil, err
 	}
 	c.Acquire = func(ctx context.Context) (attempt.Checker, error) {
-		check, err := a.check(ctx, acc, present)
+		check, err := a.compare(ctx, acc, present)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,8 @@ package authn_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -14,13 +16,24 @@ import (
 	"github.com/symbolon-auth/symbolon/policy"
 	"github.com/symbolon-auth/symbolon/storage/memory"
 	"github.com/symbolon-auth/symbolon/storage/storagetest"
+	"github.com/symbolon-auth/symbolon/token"
 )
 
 // chain is a cloud operator with two service owners, one of which has a business.
 type chain struct {
 	*desk
-	tree  *policy.Tree
-	store *storagetest.Counted
+	tree   *policy.Tree
+	store  *storagetest.Counted
+	people symbolon.ActorMap
+}
+
+// exchange signs in the telephone exchange.
+func (c *chain) exchange() {
+	c.t.Helper()
+	key, err := c.actors.AsHost("test").NewKey(c.t.Context(), "pbx")
+	require.NoError(c.t, err)
+	c.pbx, err = c.actors.SignInKey(c.t.Context(), key)
+	require.NoError(c.t, err)
 }
 
 type nobodyElse struct{}
@@ -32,15 +45,16 @@ func (nobodyElse) Holds(context.Context, symbolon.Actor, symbolon.OrgID) (bool, 
 func newChain(t *testing.T, wishes map[symbolon.OrgID]policy.Settings) *chain {
 	t.Helper()
 	store := storagetest.Counting(memory.New())
+	people := symbolon.ActorMap{
+		"mia": {Org: "shop"}, "tom": {Org: "owner"}, "eve": {Org: "other"}, "ann": {Org: "other", Orgs: []symbolon.OrgID{"shop"}},
+		"lost": {Org: "nowhere"}, "pbx": {Kind: symbolon.Service, Org: "cloud"},
+	}
 	r, err := symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: store, Secret: testSecret(t),
-		Actors: symbolon.ActorMap{
-			"mia": {Org: "shop"}, "tom": {Org: "owner"}, "eve": {Org: "other"}, "ann": {Org: "other", Orgs: []symbolon.OrgID{"shop"}},
-			"lost": {Org: "nowhere"}, "pbx": {Kind: symbolon.Service, Org: "cloud"},
-		},
+		Actors:   people,
 		Subjects: symbolon.SubjectMap{"cust-42": {Account: "acct-42", Org: "shop"}, "cust-43": {Account: "acct-43", Org: "nowhere"}},
 	}, &symbolon.RealmOptions{Classes: []symbolon.Class{{Name: "texted", Sets: [][]symbolon.Method{{"sms"}}}, {Name: "spoken", Sets: [][]symbolon.Method{{"tel"}}}}})
 	require.NoError(t, err)
-	c := &chain{desk: &desk{t: t, realm: r, inbox: &inbox{}}, store: store}
+	c := &chain{desk: &desk{t: t, realm: r, inbox: &inbox{}}, store: store, people: people}
 	c.tree, err = policy.New(r, nobodyElse{}, nil)
 	require.NoError(t, err)
 	_, err = c.tree.AsHost("set-up").Change(t.Context(),
@@ -85,10 +99,7 @@ func TestAnUnplacedOrganisation(t *testing.T) {
 	_, err := c.actors.SignIn(t.Context(), "lost", right)
 	refused(t, err, authn.ReasonLocked, "nothing is known of what holds there")
 
-	key, err := c.actors.AsHost("test").NewKey(t.Context(), "pbx")
-	require.NoError(t, err)
-	c.pbx, err = c.actors.SignInKey(t.Context(), key)
-	require.NoError(t, err)
+	c.exchange()
 	c.mia = c.signIn("mia", right)
 	i, err := c.subjects.Open(t.Context(), c.pbx, authn.Call{ID: "call-1", Channel: "phone", Actor: "mia", Subject: "cust-43"})
 	require.NoError(t, err)
@@ -122,18 +133,73 @@ func TestAChangeOfPolicyAppliesToTheNextEvent(t *testing.T) {
 	})
 }
 
-// S7: what is moved loses its sessions.
+// S7: what is moved loses its sessions, at whatever is asked next.
 func TestAMoveEndsSessions(t *testing.T) {
-	c := newChain(t, nil)
-	mia, eve := c.signIn("mia", right), c.signIn("eve", right)
-	p, err := c.tree.AsHost("sold").Change(t.Context(), policy.Move("owner", "other"))
-	require.NoError(t, err)
-	require.True(t, p.Done)
-	refused(t, c.actors.Touch(t.Context(), mia), authn.ReasonOver, "her shop went with its owner")
-	_, err = c.subjects.Join(t.Context(), mia, "i00x")
-	require.ErrorIs(t, err, authn.ErrRefused)
-	require.NoError(t, c.actors.Touch(t.Context(), eve), "where nothing moved, nothing ends")
-	require.NoError(t, c.actors.Touch(t.Context(), c.signIn("mia", right)))
+	for name, ask := range map[string]func(*chain, symbolon.Principal) error{
+		"Touch": func(c *chain, p symbolon.Principal) error { return c.actors.Touch(c.t.Context(), p) },
+		"Unlock": func(c *chain, p symbolon.Principal) error {
+			return c.actors.Unlock(c.t.Context(), p, "tom", "a favour")
+		},
+		"Join": func(c *chain, p symbolon.Principal) error {
+			_, err := c.subjects.Join(c.t.Context(), p, c.call(rand.Text()))
+			return err
+		},
+		"PasswordStatus": func(c *chain, p symbolon.Principal) error {
+			_, err := c.actors.PasswordStatus(c.t.Context(), p)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newChain(t, nil)
+			c.exchange()
+			mia, eve := c.signIn("mia", right), c.signIn("eve", right)
+			require.NoError(t, ask(c, mia))
+			p, err := c.tree.AsHost("sold").Change(t.Context(), policy.Move("owner", "other"))
+			require.NoError(t, err)
+			require.True(t, p.Done)
+			refused(t, ask(c, mia), authn.ReasonOver, "her shop went with its owner")
+			require.NoError(t, c.actors.Touch(t.Context(), eve), "where nothing moved, nothing ends")
+			require.NoError(t, ask(c, c.signIn("mia", right)))
+		})
+	}
+}
+
+// S7, SE-08: who changes to another organisation, or leaves, is signed in no more, at whatever is asked next: not even a
+// token of theirs is believed.
+func TestWhoLeavesIsSignedInNoMore(t *testing.T) {
+	for _, tree := range []bool{true, false} {
+		for name, leave := range map[string]func(*symbolon.Actor){
+			"changes":       func(a *symbolon.Actor) { a.Org = "other" },
+			"gets one more": func(a *symbolon.Actor) { a.Orgs = []symbolon.OrgID{"other"} },
+			"is disabled":   func(a *symbolon.Actor) { a.Disabled = true },
+		} {
+			t.Run(fmt.Sprint(name, ", with a tree: ", tree), func(t *testing.T) {
+				c := newChain(t, nil)
+				if !tree {
+					var err error
+					c.actors, err = authn.NewActors(c.realm, &authn.ActorsOptions{Hasher: testHasher(t)})
+					require.NoError(t, err)
+				}
+				c.mia = c.signIn("mia", right)
+				key, err := token.KeyFrom(ed25519.NewKeyFromSeed(make([]byte, 32)))
+				require.NoError(t, err)
+				tokens, err := token.New(c.realm, token.Config{Issuer: "crm", Audience: "crm-api", Key: key}, nil)
+				require.NoError(t, err)
+				raw, err := tokens.Issue(t.Context(), c.mia)
+				require.NoError(t, err)
+				_, err = tokens.Verify(t.Context(), raw)
+				require.NoError(t, err)
+
+				mia := c.people["mia"]
+				leave(&mia)
+				c.people["mia"] = mia
+				_, err = tokens.Verify(t.Context(), raw)
+				require.ErrorIs(t, err, token.ErrRefused)
+				refused(t, c.actors.Hold(t.Context(), c.mia, "tom", "in anger"), authn.ReasonOver, "she is asked about")
+				refused(t, c.actors.Touch(t.Context(), c.mia), authn.ReasonOver, "her session")
+			})
+		}
+	}
 }
 
 // SE-13, TK-38, AN-46: sessions, tokens and the second factor.
@@ -162,13 +228,10 @@ func TestCustodyOfACustomersProof(t *testing.T) {
 			policy.VerificationFreshness: policy.Span(10 * time.Minute),
 			policy.VerificationClasses:   policy.Names("texted"),
 		}})
-		key, err := c.actors.AsHost("test").NewKey(t.Context(), "pbx")
-		require.NoError(t, err)
-		c.pbx, err = c.actors.SignInKey(t.Context(), key)
-		require.NoError(t, err)
+		c.exchange()
 		c.mia = c.signIn("mia", right)
 		_, claim := c.claim("call-1")
-		_, err = c.subjects.Challenge(t.Context(), claim, symbolon.MethodCall, "sim.change")
+		_, err := c.subjects.Challenge(t.Context(), claim, symbolon.MethodCall, "sim.change")
 		require.ErrorIs(t, err, symbolon.ErrInvalid, "a spoken code is not accepted there")
 		_, usable, err := c.subjects.Usable(t.Context(), claim)
 		require.NoError(t, err)
@@ -190,10 +253,7 @@ func TestCustodyOfACustomersProof(t *testing.T) {
 func TestCustodyOfACustomersLock(t *testing.T) {
 	c := newChain(t, map[symbolon.OrgID]policy.Settings{"shop": {policy.VerificationBudget: policy.Count(3), policy.LockoutUnlocks: policy.Count(1), policy.VerificationAttempts: policy.Count(2)}})
 	ctx := t.Context()
-	key, err := c.actors.AsHost("test").NewKey(ctx, "pbx")
-	require.NoError(t, err)
-	c.pbx, err = c.actors.SignInKey(ctx, key)
-	require.NoError(t, err)
+	c.exchange()
 	c.mia = c.signIn("mia", right)
 	tom := c.signIn("tom", right)
 	_, claim := c.claim("call-1")
@@ -201,7 +261,7 @@ func TestCustodyOfACustomersLock(t *testing.T) {
 	require.NoError(t, c.subjects.Unlock(ctx, tom, "cust-42", symbolon.MethodSMS, "called back"))
 	c.wrongCodes(claim, 1)
 	ask := c.ask(claim)
-	_, err = c.subjects.Confirm(ctx, claim, ask.ID, c.inbox.last(t).Code.Reveal())
+	_, err := c.subjects.Confirm(ctx, claim, ask.ID, c.inbox.last(t).Code.Reveal())
 	refused(t, err, authn.ReasonLocked, "three failures use up the budget, which no unlock refills")
 
 	_, claim = c.claim("call-2")

@@ -1,7 +1,10 @@
 package authn
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +23,7 @@ type session struct {
 	Seen   time.Time `json:"seen"`
 	End    time.Time `json:"end"`  // however active it is
 	Idle   int64     `json:"idle"` // seconds of silence that end it
-	Place  string    `json:"place,omitempty"`
+	stamp.Session
 }
 
 func (s session) idle() time.Duration { return time.Duration(s.Idle) * time.Second }
@@ -80,7 +83,9 @@ func sessionsName(actor string) string { return table.Name("actor", actor, "sess
 // Whoever has as many as they may loses the oldest (SE-13).
 func (a *Actors) openSession(tx *table.Tx, actor symbolon.Actor, epoch uint64, id string, lim limits) (symbolon.Facts, error) {
 	now := tx.Now().Truncate(time.Second)
-	s := session{Opened: now, Seen: now, End: now.Add(lim.absolute), Idle: int64(lim.idle / time.Second), Place: lim.place}
+	orgs := stamp.Orgs(actor.Org, actor.Orgs...)
+	s := session{Opened: now, Seen: now, End: now.Add(lim.absolute), Idle: int64(lim.idle / time.Second),
+		Session: stamp.Session{Orgs: orgs, Place: lim.place}}
 	key := "s/" + id
 	op, err := table.NewRow(stamp.SessionName(string(actor.ID), key), s, s.expiry())
 	if err != nil {
@@ -104,7 +109,7 @@ func (a *Actors) openSession(tx *table.Tx, actor symbolon.Actor, epoch uint64, i
 		Actor:      actor,
 		ActorProof: symbolon.Verification{}.With(symbolon.Proof{Method: symbolon.MethodPassword, At: now}),
 		Limits:     symbolon.Limits{NotAfter: s.End, Token: lim.token},
-		Stamps:     seal.Stamps{Actor: string(actor.ID), ActorEpoch: epoch, Session: key},
+		Stamps:     seal.Stamps{Actor: string(actor.ID), ActorEpoch: epoch, Session: key, Orgs: orgs, Place: lim.place},
 	}, nil
 }
 
@@ -116,25 +121,27 @@ func (a *Actors) Touch(ctx context.Context, p symbolon.Principal) error {
 	if err != nil {
 		return failed(err)
 	}
-	lim, err := a.limits(ctx, of(f.Actor))
+	lim, err := a.current(ctx, &f)
 	if err != nil {
 		return failed(err)
 	}
 	shard, names := stamp.Actor(f.Stamps)
 	index := sessionsName(f.Stamps.Actor)
-	moved := false
+	var moved error
 	_, err = a.space.Update(ctx, shard, append(names, index), func(tx *table.Tx) error {
+		s, ok, err := table.Get[session](tx.View, names[1])
+		if moved = s.Live(f.Stamps); moved == nil && ok && !s.End.IsZero() && lim.place != s.Place {
+			moved = stamp.ErrDead // it is older than the tree
+		}
+		if err == nil && moved != nil { // the person, or their organisation (S7)
+			tx.Delete(names[1])
+			return nil
+		}
 		if err := stamp.ActorLive(tx.View, f.Stamps); err != nil {
 			return err
 		}
-		s, ok, err := table.Get[session](tx.View, names[1])
 		if err != nil || !ok || s.End.IsZero() { // a key has no idle end
 			return err
-		}
-		if lim.place != s.Place { // their organisation was moved, or left the tree (S7)
-			tx.Delete(names[1])
-			moved = true
-			return nil
 		}
 		now := tx.Now().Truncate(time.Second)
 		if now.Sub(s.Seen) < s.idle()/15 {
@@ -152,10 +159,7 @@ func (a *Actors) Touch(ctx context.Context, p symbolon.Principal) error {
 		}
 		return all.with(sessionID(f.Stamps), s.expiry(), tx.Now()).put(tx, index)
 	})
-	if err == nil && moved {
-		err = stamp.ErrDead
-	}
-	return failed(err)
+	return failed(cmp.Or(err, moved))
 }
 
 // SignOut ends the employee's session, and with it every token that came from
@@ -193,14 +197,41 @@ func (a *Actors) SignOut(ctx context.Context, p symbolon.Principal) error {
 
 func sessionID(st seal.Stamps) string { return strings.TrimPrefix(st.Session, "s/") }
 
-// live returns the facts of a Principal of this realm that is live right now.
-func (c *core) live(ctx context.Context, p symbolon.Principal) (symbolon.Facts, error) {
-	f, err := symbolon.Unseal(seal.Ours(), c.realm, p)
+// live returns the facts of a Principal of this realm that is live right now,
+// with the actor as the directory knows them now.
+func (a *Actors) live(ctx context.Context, p symbolon.Principal) (symbolon.Facts, error) {
+	f, err := symbolon.Unseal(seal.Ours(), a.realm, p)
 	if err != nil {
 		return symbolon.Facts{}, failed(err)
 	}
-	if !c.parts.Now().Before(f.Limits.NotAfter) {
-		return symbolon.Facts{}, failed(stamp.ErrDead)
+	if err := a.check(ctx, &f); err != nil {
+		return symbolon.Facts{}, failed(err)
 	}
-	return f, failed(stamp.Check(ctx, c.space, f.Stamps))
+	return f, nil
+}
+
+// check asks the directory, the tree and the store whether facts still hold.
+func (a *Actors) check(ctx context.Context, f *symbolon.Facts) error {
+	if !a.parts.Now().Before(f.Limits.NotAfter) {
+		return stamp.ErrDead
+	}
+	if _, err := a.current(ctx, f); err != nil {
+		return err
+	}
+	return stamp.Check(ctx, a.space, f.Stamps)
+}
+
+// current brings facts up to what the directory and the tree say now, and returns
+// what holds for the actor. Who is disabled by now is nobody (SE-08).
+func (a *Actors) current(ctx context.Context, f *symbolon.Facts) (limits, error) {
+	actor, err := a.parts.Actor(ctx, f.Actor.ID)
+	if errors.Is(err, symbolon.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", stamp.ErrDead, err)
+	}
+	if err != nil {
+		return limits{}, err
+	}
+	lim, err := a.limits(ctx, of(actor))
+	f.Actor, f.Stamps.Orgs, f.Stamps.Place = actor, stamp.Orgs(actor.Org, actor.Orgs...), lim.place
+	return lim, err
 }

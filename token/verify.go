@@ -144,7 +144,8 @@ func (t *Tokens) facts(ctx context.Context, c claims) (symbolon.Facts, error) {
 		Actor:      actor,
 		ActorProof: symbolon.Verification{Proofs: c.actor.proofs},
 		Limits:     symbolon.Limits{NotAfter: c.expires},
-		Stamps:     seal.Stamps{Actor: id, ActorEpoch: c.actor.epoch, Session: c.actor.session},
+		Stamps: seal.Stamps{Actor: id, ActorEpoch: c.actor.epoch, Session: c.actor.session,
+			Orgs: stamp.Orgs(actor.Org, actor.Orgs...)},
 	}
 	if c.kind == employee {
 		return f, nil

@@ -114,7 +114,7 @@ func (w *world) alone() symbolon.Facts {
 		Actor:      symbolon.Actor{ID: "mia", Kind: symbolon.Employee, Person: "p-mia"},
 		ActorProof: symbolon.Verification{}.With(symbolon.Proof{Method: symbolon.MethodPassword, At: start.Add(-time.Hour)}),
 		Limits:     symbolon.Limits{NotAfter: start.Add(8 * time.Hour)},
-		Stamps:     seal.Stamps{Actor: "mia", ActorEpoch: 3, Session: "s/1"},
+		Stamps:     seal.Stamps{Actor: "mia", ActorEpoch: 3, Session: "s/1", Orgs: stamp.Orgs(symbolon.OrgID(""))},
 	}
 }
 

@@ -29,6 +29,8 @@ type Stamps struct {
 	Actor      string // the actor's id
 	ActorEpoch uint64 // moves with each change of the actor's credentials
 	Session    string // what the actor came by: "s/<id>" for a sign-in, "key/<id>" for a key
+	Orgs       string // the organisations to which they belong as far as the caller knows, see stamp.Orgs; empty: not compared
+	Place      string // where those stand in the tree; empty: not compared
 
 	Subject      string // the claimed or proved subject's id, if there is one
 	SubjectEpoch uint64 // moves when everything proved about this subject is void

@@ -9,8 +9,11 @@ package stamp
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +35,37 @@ type Party struct {
 // that a stamp that was deleted and made anew does not revive old tokens.
 func (p Party) Next(now time.Time) Party {
 	return Party{Epoch: max(p.Epoch+1, uint64(now.UnixMilli()))}
+}
+
+// Session is what is looked at of a session's record; authn keeps more in it, and
+// of a key's record there is nothing to look at. A member that is empty is not
+// compared: nothing is known of it.
+type Session struct {
+	Orgs  string `json:"orgs,omitempty"`  // to which the actor belonged at sign-in
+	Place string `json:"place,omitempty"` // where those stood in the tree
+}
+
+// Live reports why the session is over for somebody with these stamps, or nil:
+// who was moved to another organisation, or with it, signs in anew (S7).
+func (s Session) Live(st seal.Stamps) error {
+	moved := func(was, is string) bool { return was != "" && is != "" && was != is }
+	switch {
+	case moved(s.Orgs, st.Orgs):
+		return fmt.Errorf("session: %w: the actor belongs elsewhere by now", ErrDead)
+	case moved(s.Place, st.Place):
+		return fmt.Errorf("session: %w: the actor's organisation was moved", ErrDead)
+	}
+	return nil
+}
+
+// Orgs names the organisations of an actor, in any order, for the stamps.
+func Orgs[T ~string](org T, more ...T) string {
+	all := slices.Sorted(slices.Values(append([]T{org}, more...)))
+	h := sha256.New()
+	for _, o := range slices.Compact(all) {
+		_, _ = fmt.Fprintf(h, "%d:%s", len(o), o)
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
 }
 
 // Interaction is what is looked at of an interaction's record; authn keeps more
@@ -126,14 +160,14 @@ func ActorLive(v *table.View, st seal.Stamps) error {
 	case !ok || p.Epoch != st.ActorEpoch:
 		return fmt.Errorf("actor: %w: credentials have changed", ErrDead)
 	}
-	_, ok, err = table.Get[struct{}](v, SessionName(st.Actor, st.Session))
+	s, ok, err := table.Get[Session](v, SessionName(st.Actor, st.Session))
 	switch {
 	case err != nil:
 		return dead("session", err)
 	case !ok:
 		return fmt.Errorf("session: %w: it was ended or ran out", ErrDead)
 	}
-	return nil
+	return s.Live(st)
 }
 
 // SubjectLive decides on the records that [Subject] names.

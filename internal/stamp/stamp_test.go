@@ -25,7 +25,7 @@ func world(t *testing.T, store storage.Store) *table.Space {
 	t.Helper()
 	s := table.New(store, "acme", time.Now, rand.Reader)
 	put(t, s, table.ShardOf("actor", "mia"), stamp.ActorName("mia"), stamp.Party{Epoch: 7})
-	put(t, s, table.ShardOf("actor", "mia"), stamp.SessionName("mia", "s/1"), struct{}{})
+	put(t, s, table.ShardOf("actor", "mia"), stamp.SessionName("mia", "s/1"), stamp.Session{Orgs: stamp.Orgs("shop", "mall"), Place: "here"})
 	put(t, s, table.ShardOf("subject", "cust-42"), stamp.SubjectName("cust-42"), stamp.Party{Epoch: 9})
 	put(t, s, table.ShardOf("subject", "cust-42"), stamp.InteractionName("i1"), call())
 	return s
@@ -55,6 +55,15 @@ func TestCheck(t *testing.T) {
 			*st = seal.Stamps{Actor: "mia", ActorEpoch: 7, Session: "s/1"}
 		}, false},
 		{"only claimed, in an interaction with a proof", func(_ *testing.T, _ *table.Space, st *seal.Stamps) { st.Verification = "" }, false},
+		{"whose organisations are the same, in another order", func(_ *testing.T, _ *table.Space, st *seal.Stamps) {
+			st.Orgs, st.Place = stamp.Orgs("mall", "shop", "mall"), "here"
+		}, false},
+		{"who was moved to another organisation", func(_ *testing.T, _ *table.Space, st *seal.Stamps) { st.Orgs = stamp.Orgs("shop") }, true},
+		{"whose organisation was moved", func(_ *testing.T, _ *table.Space, st *seal.Stamps) { st.Place = "there" }, true},
+		{"a session of before it was known where people belong", func(t *testing.T, s *table.Space, st *seal.Stamps) {
+			put(t, s, table.ShardOf("actor", "mia"), stamp.SessionName("mia", "s/1"), map[string]string{"orgs": "", "place": ""})
+			st.Orgs, st.Place = stamp.Orgs("shop"), "there"
+		}, false},
 		{"a stamp from before the new password", func(_ *testing.T, _ *table.Space, st *seal.Stamps) { st.ActorEpoch = 6 }, true},
 		{"a session that is not there", func(_ *testing.T, _ *table.Space, st *seal.Stamps) { st.Session = "s/2" }, true},
 		{"a session taken for a key", func(_ *testing.T, _ *table.Space, st *seal.Stamps) { st.Session = "key/1" }, true},
