@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,12 +61,20 @@ func (s Session) Live(st seal.Stamps) error {
 
 // Orgs names the organisations of an actor, in any order, for the stamps.
 func Orgs[T ~string](org T, more ...T) string {
-	all := slices.Sorted(slices.Values(append([]T{org}, more...)))
-	h := sha256.New()
-	for _, o := range slices.Compact(all) {
-		_, _ = fmt.Fprintf(h, "%d:%s", len(o), o)
+	all := []T{org}
+	if len(more) > 0 {
+		all = append(all, more...)
+		slices.Sort(all)
+		all = slices.Compact(all)
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
+	var room [160]byte // for most, without an allocation
+	text := room[:0]
+	for _, o := range all {
+		text = append(strconv.AppendInt(text, int64(len(o)), 10), ':')
+		text = append(text, o...)
+	}
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
 // Interaction is what is looked at of an interaction's record; authn keeps more
