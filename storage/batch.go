@@ -53,8 +53,10 @@ func (a Act) String() string {
 // Op is one step of a [Batch].
 //
 // Delete with Any removes what was there when the commit began; an engine at READ
-// COMMITTED may miss what another writer adds at that moment. Whoever depends on
-// it rewrites a record with Match in the same batch, as for Absent.
+// COMMITTED may miss what another writer adds at that moment, and then a batch with
+// other ops beside it is not as if the two had come one after the other. So both
+// rewrite the same record, with Match or Absent: whoever adds and whoever removes.
+// storagetest.Strict watches that; a batch of nothing else needs no such record.
 //
 // There is no Check for Absent: two batches that each check that the other's
 // record is absent can both go through on an engine that locks only rows that

@@ -109,6 +109,16 @@ func TestStrictSeesWhoLeavesTheContract(t *testing.T) {
 		{"an invalid Scan", func(x *trial) { _, _ = x.store.Scan(x.ctx, "s", "", "", 0) }, "Scan left the contract"},
 		{"a version for two records", func(x *trial) { x.commit(point); x.commit(again) }, "has the version of"},
 		{"a record that has grown too large", func(x *trial) { x.commit(large) }, "only log pages"},
+		{"an old session goes when the list is rewritten, as when it came", func(x *trial) {
+			list := x.commit(create("list", "s"), create("s", "1"))
+			x.commit(replace("list", list.Version, ""), remove("s"))
+		}, ""},
+		{"a clearance", func(x *trial) { x.commit(put("a", "1")); x.commit(remove("a"), remove("b")) }, ""},
+		{"a removal that misses what comes meanwhile", func(x *trial) { x.commit(remove("s"), put("other", "1")) }, "Delete with Any"},
+		{"one whose other side has no guard", func(x *trial) {
+			x.commit(create("s", "1"))
+			x.commit(create("list", ""), remove("s"))
+		}, "Delete with Any"},
 		{"a scan that only some engines answer", func(x *trial) { x.commit(point); x.scan("n", "", 1) }, "put with Point"},
 	} {
 		c := &complaints{TB: t}

@@ -3,6 +3,7 @@ package storagetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,14 +65,17 @@ func (c *Counted) Commit(ctx context.Context, b storage.Batch) error {
 
 // Strict returns s with a watch on its caller: t fails when a call lies outside
 // the contract, when one version is given to two records, when a value other than a
-// log page is larger than MaxValue, or when a Scan comes upon a record that was
-// put with Point, which another engine would have left out.
+// log page is larger than MaxValue, when a Scan comes upon a record that was put
+// with Point, which another engine would have left out, or when a Delete with Any
+// rests on no record that was also rewritten when what it removes was made, see
+// [storage.Op].
 func Strict(t testing.TB, s storage.Store) storage.Store {
 	return &strict{
 		Store:    s,
 		t:        t,
 		versions: make(map[storage.Version][2]string),
 		points:   make(map[[2]string]bool),
+		guards:   make(map[[2]string][]string),
 	}
 }
 
@@ -82,6 +86,7 @@ type strict struct {
 	mu       sync.Mutex
 	versions map[storage.Version][2]string // shard and name
 	points   map[[2]string]bool            // by shard and name
+	guards   map[[2]string][]string        // the names that were rewritten when it was made
 }
 
 func (s *strict) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {
@@ -114,9 +119,19 @@ func (s *strict) Commit(ctx context.Context, b storage.Batch) error {
 		s.t.Errorf("Commit left the contract: %v", err)
 	}
 	s.mu.Lock()
+	guards := rewritten(b)
 	for _, o := range b.Ops {
+		if o.Act == storage.Delete && o.Cond == storage.Any && !onlyDeletes(b) {
+			made, known := s.guards[[2]string{b.Shard, o.Name}]
+			if len(guards) == 0 || known && !slices.ContainsFunc(guards, func(g string) bool { return slices.Contains(made, g) }) {
+				s.t.Errorf("Delete with Any of %q stands beside other ops, and none of them rewrites a record that was rewritten when it was made", o.Name)
+			}
+		}
 		if o.Act != storage.Put {
 			continue
+		}
+		if o.Cond != storage.Match {
+			s.guards[[2]string{b.Shard, o.Name}] = guards
 		}
 		key := [2]string{b.Shard, o.Name}
 		if before, twice := s.versions[o.Version]; twice && before != key {
@@ -130,6 +145,20 @@ func (s *strict) Commit(ctx context.Context, b storage.Batch) error {
 	}
 	s.mu.Unlock()
 	return s.Store.Commit(ctx, b)
+}
+
+// rewritten are the names that nobody else can write at the same time.
+func rewritten(b storage.Batch) (names []string) {
+	for _, o := range b.Ops {
+		if o.Act == storage.Put && o.Cond != storage.Any {
+			names = append(names, o.Name)
+		}
+	}
+	return names
+}
+
+func onlyDeletes(b storage.Batch) bool {
+	return !slices.ContainsFunc(b.Ops, func(o storage.Op) bool { return o.Act != storage.Delete || o.Cond != storage.Any })
 }
 
 // logPage is in the name of every page of the audit log.
