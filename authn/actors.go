@@ -52,7 +52,7 @@ type ActorsOptions struct {
 	Policy   *policy.Tree     // what each organisation demands, in the place of the five above; none by default
 	Hasher   *password.Hasher // Argon2id by default; share one between engines to share its bound on memory
 
-	Words    func(symbolon.Actor) []string // that no password of theirs may be made of: names, numbers, brands; their id by default
+	Words    func(symbolon.Actor) []string // that no password of theirs may be made of, besides their login, ids and attributes: brands, nicknames
 	Sources  []password.Source             // of passwords that thieves know
 	Notifier Notifier                      // tells employees and customers what happened to what they sign in with; none by default
 	Alert    func(audit.Record)            // told what somebody should look into, once it is recorded: "unlock.reciprocal". Nil tells nobody
@@ -92,9 +92,6 @@ func NewActors(r *symbolon.Realm, opts *ActorsOptions) (*Actors, error) {
 		if err != nil {
 			need(false, err.Error())
 		}
-	}
-	if o.Words == nil {
-		o.Words = func(a symbolon.Actor) []string { return []string{string(a.ID)} }
 	}
 	if o.Hasher == nil {
 		h, err := password.NewHasher(nil)

@@ -83,7 +83,7 @@ func (h Host) newPassword(ctx context.Context, id symbolon.ActorID, event string
 		return err
 	}
 	a, acc := h.actors, of(actor)
-	c.About, c.Sources = a.about(actor, ""), a.opt.Sources
+	c.About, c.Sources = a.about(actor, "", ""), a.opt.Sources
 	return h.bind(ctx, acc, event, item, func(was password.Record) (password.Record, error) {
 		slot, err := a.hasher(acc).Acquire(ctx)
 		if err != nil {

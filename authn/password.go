@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,8 +85,29 @@ func reasonFor(r password.Result) Reason {
 	return ReasonRevoked
 }
 
-func (a *Actors) about(actor symbolon.Actor, previous string) password.About {
-	return password.About{Words: a.opt.Words(actor), Previous: previous}
+// about returns what is known of whoever wants a password, and therefore known to
+// whoever guesses (PW-08): the login, as far as it was typed, the ids of the
+// account, the person and their organisations, every text that the directory
+// says of them, such as a name or a telephone number, and what the host adds.
+func (a *Actors) about(actor symbolon.Actor, login, previous string) password.About {
+	words := []string{login, string(actor.ID)}
+	if a.opt.Words != nil {
+		words = append(words, a.opt.Words(actor)...)
+	}
+	words = append(words, string(actor.Person))
+	for _, org := range organisations(actor) {
+		words = append(words, string(org))
+	}
+	for _, name := range slices.Sorted(maps.Keys(actor.Attributes)) {
+		switch v := actor.Attributes[name].Any().(type) {
+		case string:
+			words = append(words, v)
+		case []string:
+			words = append(words, v...)
+		}
+	}
+	words = slices.DeleteFunc(words, func(w string) bool { return w == "" })
+	return password.About{Words: words, Previous: previous}
 }
 
 // change is one attempt at changing a password.
@@ -120,7 +143,7 @@ func (a *Actors) changePassword(ctx context.Context, login, present, next string
 	if err != nil {
 		return failed(err)
 	}
-	c, err := a.newChange(acc, lim, present, next, dry)
+	c, err := a.newChange(acc, lim, a.about(acc.actor, login, present), next, dry)
 	if err != nil {
 		return failed(err)
 	}
@@ -148,7 +171,8 @@ func (a *Actors) changePassword(ctx context.Context, login, present, next string
 
 // newChange is a sign-in whose success leads to another password instead of a
 // session; of a dry run, to neither.
-func (a *Actors) newChange(acc account, lim limits, present, next string, dry bool) (*change, error) {
+func (a *Actors) newChange(acc account, lim limits, about password.About, next string, dry bool) (*change, error) {
+	present := about.Previous
 	s, err := a.newSignIn(acc, lim, present)
 	if err != nil {
 		return nil, err
@@ -163,7 +187,7 @@ func (a *Actors) newChange(acc account, lim limits, present, next string, dry bo
 			return nil, err
 		}
 		check.then = func(was password.Record) {
-			wish := password.Change{New: next, About: a.about(acc.actor, present), Sources: a.opt.Sources}
+			wish := password.Change{New: next, About: about, Sources: a.opt.Sources}
 			c.next, c.broken = lim.rules.Change(ctx, check.Slot, was, wish, a.parts.Now())
 		}
 		return check, nil

@@ -189,6 +189,45 @@ func TestAForeignHashIsUpgraded(t *testing.T) {
 	require.Equal(t, before, stored())
 }
 
+// bylogin is a directory in which people sign in with something else than their id.
+type bylogin struct {
+	symbolon.ActorMap
+	logins map[string]symbolon.ActorID
+}
+
+func (b bylogin) ActorByLogin(ctx context.Context, login string) (symbolon.Actor, error) {
+	return b.Actor(ctx, b.logins[login])
+}
+
+// PW-08: no password is made of what everybody knows of its owner, with no option set.
+func TestNobodysPasswordIsTheirName(t *testing.T) {
+	r, err := symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: memory.New(), Secret: testSecret(t), Subjects: customers,
+		Actors: bylogin{symbolon.ActorMap{"e-4711-208364": {Person: "person-83621764", Org: "northwindtraders", Orgs: []symbolon.OrgID{"hinterlandmobile"},
+			Attributes: symbolon.Attributes{
+				"name":   symbolon.StringValue("Wilhelmina Oesterreicher"),
+				"phones": symbolon.StringsValue("+49 170 5550199"),
+			}}}, map[string]symbolon.ActorID{"mina.kaltenbrunner@example.com": "e-4711-208364"}}}, nil)
+	require.NoError(t, err)
+	actors, err := authn.NewActors(r, &authn.ActorsOptions{Hasher: testHasher(t)})
+	require.NoError(t, err)
+	require.NoError(t, actors.AsHost("test").SetPassword(t.Context(), "e-4711-208364", right))
+	for _, c := range []struct{ because, pw string }{
+		{"the login, as it was typed", "kaltenbrunner-2026"},
+		{"her id", "4711208364471120"},
+		{"her person", "person83621764!!"},
+		{"her organisation", "NorthwindTraders!!"},
+		{"a further one", "h1nterl4ndM0bile"},
+		{"her name, backwards", "rehcierretseo-1999"},
+		{"her telephone number", "0170 5550199 ....."},
+	} {
+		err := actors.ChangePassword(t.Context(), "mina.kaltenbrunner@example.com", right, c.pw)
+		var broken password.Violations
+		require.ErrorAs(t, err, &broken, c.because)
+		require.Equal(t, password.RuleObvious, broken[0].Rule, c.because)
+	}
+	require.NoError(t, actors.ChangePassword(t.Context(), "mina.kaltenbrunner@example.com", right, right+" kaltenbrunner"), "as part of much else")
+}
+
 // PW-18: a migration that is made again does not make people's former passwords new.
 func TestAnImportKeepsTheHistory(t *testing.T) {
 	rules := password.Default()
