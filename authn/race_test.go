@@ -1,17 +1,21 @@
 package authn_test
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/audit"
 	"github.com/symbolon-auth/symbolon/authn"
+	"github.com/symbolon-auth/symbolon/lockout"
 	"github.com/symbolon-auth/symbolon/password"
 	"github.com/symbolon-auth/symbolon/storage/memory"
 	"github.com/symbolon-auth/symbolon/storage/storagetest"
@@ -126,6 +130,51 @@ func TestSessionLimit(t *testing.T) {
 	third := d.signIn("mia", right)
 	require.NoError(t, d.actors.Touch(t.Context(), first), "a session that was signed out takes no place")
 	require.NoError(t, d.actors.Touch(t.Context(), third))
+}
+
+// slowly is a host's own hash scheme that takes its time.
+type slowly time.Duration
+
+func (s slowly) Compare(encoded, pw string) bool {
+	time.Sleep(time.Duration(s))
+	return encoded == "$slow$"+pw
+}
+
+// S23, a bar: a check that takes longer than its lease, and a pool that is full, are nobody's failure. Of 60 who know the
+// password each is let in or told to come again, and the next one still is.
+func TestSlowChecksAndAFullPoolAreNoFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, memory.New())
+		hasher, err := password.NewHasher(&password.Options{InsecureTestCost: true, Slots: 2, Waiters: 5,
+			Schemes: map[string]password.Scheme{"slow": slowly(700 * time.Millisecond)}})
+		require.NoError(t, err)
+		strict := lockout.Policy{Max: 3, Window: time.Hour, Lock: time.Hour, Lease: 100 * time.Millisecond}
+		d.actors, err = authn.NewActors(d.realm, &authn.ActorsOptions{Hasher: hasher, Lockout: strict})
+		require.NoError(t, err)
+		var in, busy atomic.Int64
+		for range 3 {
+			require.NoError(t, d.actors.AsHost("test").Import(t.Context(), "mia", "$slow$"+right)) // the first success hashes it anew
+			var wg sync.WaitGroup
+			for range 20 {
+				wg.Go(func() {
+					switch _, err := d.actors.SignIn(t.Context(), "mia", right); {
+					case err == nil:
+						in.Add(1)
+					case errors.Is(err, authn.ErrBusy):
+						busy.Add(1)
+					default:
+						t.Errorf("a right password was refused: %v", err)
+					}
+				})
+			}
+			wg.Wait()
+		}
+		require.EqualValues(t, 60, in.Load()+busy.Load())
+		require.NotZero(t, in.Load())
+		require.NotZero(t, busy.Load(), "the pool was never full")
+		require.NotContains(t, d.events(audit.Query{Actor: "mia", Limit: 1000}), "signin failed")
+		d.signIn("mia", right)
+	})
 }
 
 // LK-09, LK-10: the bursts with the real Argon2. Ten seconds on two cores, so only at full size.

@@ -166,19 +166,21 @@ func (g *Gate) keep(ctx context.Context, t Try, id string) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		renew := time.NewTicker(lease / 2)
-		defer renew.Stop()
-		for {
+		for wait := lease / 3; ; {
 			select {
-			case <-renew.C:
+			case <-time.After(wait):
 			case <-ctx.Done():
 				return
 			}
-			// If it cannot be renewed it lapses, as it would have without.
-			_, _ = g.space.Update(ctx, t.Shard, []string{t.Lock, t.Secret}, func(tx *table.Tx) error {
+			_, err := g.space.Update(ctx, t.Shard, []string{t.Lock, t.Secret}, func(tx *table.Tx) error {
 				_, err := t.step(tx, lockout.Reserve(id))
 				return err
 			})
+			// A store that is down for a moment is asked again while the lease lasts. If it
+			// stays down the lease lapses, as it would have without.
+			if wait = lease / 3; err != nil {
+				wait = lease / 20
+			}
 		}
 	}()
 	return func() {

@@ -226,6 +226,35 @@ func TestAComparisonSlowerThanTheLease(t *testing.T) {
 	})
 }
 
+// flaky is a store that is down for a while.
+type flaky struct {
+	storage.Store
+	from, to time.Time
+}
+
+func (f *flaky) Commit(ctx context.Context, b storage.Batch) error {
+	if now := time.Now(); !now.Before(f.from) && now.Before(f.to) {
+		return errors.New("connection refused")
+	}
+	return f.Store.Commit(ctx, b)
+}
+
+// S23: nor is one during which the store was down for less than the lease.
+func TestAComparisonDuringAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for from := range 12 {
+			store := &flaky{Store: memory.New()}
+			v := newVault(t, store, 1)
+			v.slow = 25 * time.Second
+			store.from = time.Now().Add(time.Duration(from)*time.Second + time.Second)
+			store.to = store.from.Add(5 * time.Second)
+			answer, err := v.guess(0, "right")
+			require.NoError(t, err)
+			require.Equal(t, lockout.Granted, answer.Verdict, "down from second %d on", from+1)
+		}
+	})
+}
+
 // LK-16: a settlement that cannot be stored refuses, and counts when its lease is over.
 func TestAnUnsettledGuessLapses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
