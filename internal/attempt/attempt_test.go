@@ -245,6 +245,10 @@ func TestAComparisonDuringAnOutage(t *testing.T) {
 		for from := range 12 {
 			store := &flaky{Store: memory.New()}
 			v := newVault(t, store, 1)
+			for range 4 { // one more would lock
+				_, err := v.guess(0, "wrong")
+				require.NoError(t, err)
+			}
 			v.slow = 25 * time.Second
 			store.from = time.Now().Add(time.Duration(from)*time.Second + time.Second)
 			store.to = store.from.Add(5 * time.Second)
