@@ -101,33 +101,33 @@ func (t *Tree) head(v *table.View) (h head, err error) {
 	return verify[head](t, headName, s)
 }
 
-// load returns the tree as it stands. What it returns was one moment's: the head holds the digest of all nodes.
+// load returns the tree as it stands. What it returns was one moment's: the head holds the digest of all nodes. After a
+// change by another process, one caller reads the nodes and the others wait for it.
 func (t *Tree) load(ctx context.Context) (*snapshot, error) {
+	if s, _, err := t.current(ctx); err != nil || s.forest != nil {
+		return s, err
+	}
+	select {
+	case t.reading <- struct{}{}:
+		defer func() { <-t.reading }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", symbolon.ErrUnavailable, context.Cause(ctx))
+	}
 	for {
-		last := t.last.Load() // before the head is read, so that it cannot be newer
-		v, err := t.space.Read(ctx, shard, headName)
-		if err != nil {
-			return nil, err
-		}
-		h, err := t.head(v)
-		switch {
-		case err != nil:
-			return nil, err
-		case last != nil && h.N < last.head.N: // a writer of the database must not bring back what was laxer (S6)
-			return nil, unreadable(errors.New("the tree is older than it was before; if it was restored, start anew"))
-		case last != nil && h.N == last.head.N && h.Sum == last.head.Sum:
-			return last, nil
+		s, v, err := t.current(ctx) // somebody may have read it meanwhile
+		if err != nil || s.forest != nil {
+			return s, err
 		}
 		nodes, sum, err := t.fetch(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if sum == h.Sum {
+		if sum == s.head.Sum {
 			f, b := grow(nodes)
 			if b != nil {
 				return nil, unreadable(b)
 			}
-			return t.keep(&snapshot{h, f}), nil
+			return t.keep(&snapshot{s.head, f}), nil
 		}
 		again, err := t.space.Read(ctx, shard, headName)
 		switch {
@@ -137,6 +137,25 @@ func (t *Tree) load(ctx context.Context) (*snapshot, error) {
 			return nil, unreadable(errors.New("the tree is not the one that was committed"))
 		}
 	}
+}
+
+// current reads the head, and returns the tree in memory if it is still that one; else one without a forest.
+func (t *Tree) current(ctx context.Context) (*snapshot, *table.View, error) {
+	last := t.last.Load() // before the head is read, so that it cannot be newer
+	v, err := t.space.Read(ctx, shard, headName)
+	if err != nil {
+		return nil, nil, err
+	}
+	h, err := t.head(v)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case last != nil && h.N < last.head.N: // a writer of the database must not bring back what was laxer (S6)
+		return nil, nil, unreadable(errors.New("the tree is older than it was before; if it was restored, start anew"))
+	case last != nil && h.N == last.head.N && h.Sum == last.head.Sum:
+		return last, v, nil
+	}
+	return &snapshot{head: h}, v, nil
 }
 
 // keep remembers the newer of two snapshots.

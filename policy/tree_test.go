@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -369,6 +370,28 @@ func TestOneGet(t *testing.T) {
 	_, err := other.Change(t.Context(), h.is("olga"), "why", policy.Set("owner", expiry(30)))
 	require.NoError(t, err)
 	require.Equal(t, 30*day, h.expiry("shop"))
+}
+
+// After a change by another process, forty who sign in at once read the tree once and not forty times.
+func TestOneReadsForAll(t *testing.T) {
+	count := storagetest.Counting(memory.New())
+	h := newHouse(t, count)
+	other := h.open()
+	require.Equal(t, 60*day, h.expiry("shop"))
+	_, err := other.Change(t.Context(), h.is("olga"), "why", policy.Set("owner", expiry(30)))
+	require.NoError(t, err)
+	scans := count.Scans.Load()
+	var wg sync.WaitGroup
+	for range 40 {
+		wg.Go(func() {
+			e, err := h.tree.Effective(context.Background(), "shop")
+			if err != nil || e.Span(policy.PasswordExpiry) != 30*day {
+				t.Errorf("%v %v", e.Span(policy.PasswordExpiry), err)
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, scans+1, count.Scans.Load())
 }
 
 func TestNewNames(t *testing.T) {
