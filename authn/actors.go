@@ -264,14 +264,8 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 				return audit.Record{ID: counterID, Event: "signin", Outcome: audit.Failed, Reason: string(ReasonUnknown)}.Increment(tx, s.counter)
 			}
 			rec := audit.Record{ID: s.auditIDs[0], Event: "signin", Outcome: audit.Failed, Actor: acc.actor.ID, Org: acc.actor.Org}
-			if answer.Tripped {
-				locked := audit.Record{ID: s.auditIDs[1], Event: "account.locked", Outcome: audit.Succeeded, Actor: acc.actor.ID,
-					Org: acc.actor.Org, Reason: answer.Phase.String(), Detail: map[string]string{"until": formatTime(answer.Until)}}
-				if err := locked.Add(tx); err != nil {
-					return err
-				}
-				s.item.add(tx)
-				s.tripped = true
+			if err := s.recordLock(tx, answer); err != nil {
+				return err
 			}
 			if answer.Verdict != lockout.Granted {
 				rec.Reason = string(reasonOf(answer, false))
@@ -311,6 +305,17 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 		},
 	}
 	return s, nil
+}
+
+// recordLock records that the account was locked, if that is so, and tells its
+// owner.
+func (s *signIn) recordLock(tx *table.Tx, answer lockout.Answer) error {
+	if s.tripped = answer.Tripped; !s.tripped {
+		return nil
+	}
+	s.item.add(tx)
+	return audit.Record{ID: s.auditIDs[1], Event: "account.locked", Outcome: audit.Succeeded, Actor: s.acc.actor.ID, Org: s.acc.actor.Org,
+		Reason: answer.Phase.String(), Detail: map[string]string{"until": formatTime(answer.Until)}}.Add(tx)
 }
 
 func formatTime(t time.Time) string {

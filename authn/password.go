@@ -124,6 +124,13 @@ type change struct {
 // [ErrRefused] and count as guesses. A new one that breaks rules wraps
 // symbolon.ErrInvalid and lists all of them; nothing is changed then. Every
 // session of before ends, and the owner is told.
+//
+// Where the organisation demands a second factor, the password alone changes only
+// one that must be changed, since else nobody could ever use a temporary one. It
+// signs nobody in: a thief who has it gains another password that opens nothing,
+// and the owner is told. A password that is in good order is refused with
+// [ReasonFactor] there: who could change it on its strength alone could shut its
+// owner out.
 func (a *Actors) ChangePassword(ctx context.Context, login, present, next string) error {
 	return a.changePassword(ctx, login, present, next, false)
 }
@@ -160,6 +167,8 @@ func (a *Actors) changePassword(ctx context.Context, login, present, next string
 		return &Refusal{Reason: reasonOf(answer, acc.phantom), Until: answer.Until}
 	case c.result == password.Revoked:
 		return refuse(ReasonRevoked)
+	case c.short:
+		return refuse(ReasonFactor)
 	case c.broken != nil:
 		return passwordError(c.broken)
 	}
@@ -201,11 +210,18 @@ func (a *Actors) newChange(acc account, lim limits, about password.About, next s
 		if err != nil {
 			return err
 		}
+		c.short = false // it may run again
+		if err := c.recordLock(tx, answer); err != nil { // of guesses before this one
+			return err
+		}
 		r := audit.Record{ID: c.auditIDs[0], Event: "password.changed", Outcome: audit.Failed, Actor: acc.actor.ID, Org: acc.actor.Org,
 			ActorMethods: []symbolon.Method{symbolon.MethodPassword}}
 		switch c.result = lim.rules.Status(was, true, tx.Now()).Result; {
 		case c.result == password.Revoked:
 			r.Reason = c.result.String()
+			return r.Add(tx)
+		case lim.secondFactor && !c.result.MustChange():
+			r.Reason, c.short = string(ReasonFactor), true
 			return r.Add(tx)
 		case c.broken != nil:
 			r.Reason = "rules"

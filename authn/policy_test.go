@@ -220,6 +220,33 @@ func TestWhatElseTheTreeDemands(t *testing.T) {
 	refused(t, err, authn.ReasonFactor, "nor for somebody who also belongs there")
 }
 
+// AN-46, AN-48, PW-11: where a second factor is demanded, a password alone changes only one that must be changed, and
+// signs nobody in before or after.
+func TestChangingAPasswordWithoutTheSecondFactor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChain(t, map[symbolon.OrgID]policy.Settings{"other": {policy.SecondFactorRequired: policy.Flag(true)}})
+		mail := &mailbox{}
+		var err error
+		c.actors, err = authn.NewActors(c.realm, &authn.ActorsOptions{Hasher: testHasher(t), Policy: c.tree, Notifier: mail})
+		require.NoError(t, err)
+		ctx := t.Context()
+		for _, change := range []func(context.Context, string, string, string) error{c.actors.ChangePassword, c.actors.DryRun().ChangePassword} {
+			refused(t, change(ctx, "eve", right, right+" anew"), authn.ReasonFactor, "one in good order")
+			refused(t, change(ctx, "eve", right, "short"), authn.ReasonFactor, "and nothing is said of the new one")
+		}
+		require.NoError(t, c.actors.ResetPassword(ctx, c.signIn("mia", right), "eve", "forgot"))
+		synctest.Wait()
+		temporary := mail.got[0].Password.Reveal()
+		_, err = c.actors.SignIn(ctx, "eve", temporary)
+		refused(t, err, authn.ReasonChange, "a temporary one opens nothing else")
+		require.NoError(t, c.actors.ChangePassword(ctx, "eve", temporary, right+" anew"))
+		_, err = c.actors.SignIn(ctx, "eve", right+" anew")
+		refused(t, err, authn.ReasonFactor, "and who chose a password is not signed in by it")
+		synctest.Wait()
+		require.Equal(t, "eve password.reset, eve password.changed", mail.events())
+	})
+}
+
 // LK-11, PO-20: what a customer's organisation says of proofs.
 func TestCustodyOfACustomersProof(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
