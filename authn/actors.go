@@ -313,9 +313,10 @@ func (s *signIn) recordLock(tx *table.Tx, answer lockout.Answer) error {
 	if s.tripped = answer.Tripped; !s.tripped {
 		return nil
 	}
-	s.item.add(tx)
-	return audit.Record{ID: s.auditIDs[1], Event: "account.locked", Outcome: audit.Succeeded, Actor: s.acc.actor.ID, Org: s.acc.actor.Org,
+	err := audit.Record{ID: s.auditIDs[1], Event: "account.locked", Outcome: audit.Succeeded, Actor: s.acc.actor.ID, Org: s.acc.actor.Org,
 		Reason: answer.Phase.String(), Detail: map[string]string{"until": formatTime(answer.Until)}}.Add(tx)
+	s.item.add(tx)
+	return err
 }
 
 func formatTime(t time.Time) string {
