@@ -93,6 +93,11 @@ type Batch struct {
 	Shard string    // everything in it lies in this shard
 	Now   time.Time // the library's clock, decides what is expired
 	Ops   []Op      // 1 to MaxOps, each with another name
+
+	// Room is by how many bytes each value may exceed MaxPage, and on average the
+	// share of MaxBatch, because a wrapper such as storage/sealed has added them; 0 to
+	// MaxRoom. Callers leave it alone, a wrapper adds what it adds.
+	Room int
 }
 
 // Record returns what a store keeps after the Put o: its ExpiresAt in whole

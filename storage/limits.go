@@ -26,6 +26,10 @@ const (
 	// takes in a transaction and far below MySQL's smallest usual packet.
 	MaxBatch = MaxOps * MaxValue
 
+	// MaxRoom bounds what the wrappers around a store may add to each value, see
+	// Batch.Room: enough for several that encrypt.
+	MaxRoom = 128
+
 	// MaxScan bounds the records of one Scan, so that one page of full-sized
 	// records stays within 64 MiB.
 	MaxScan = 1024

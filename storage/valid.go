@@ -21,9 +21,12 @@ func (b Batch) Validate() error {
 	if n := len(b.Ops); n < 1 || n > MaxOps {
 		return fmt.Errorf("%w: a batch has 1 to %d ops, not %d", ErrInvalid, MaxOps, n)
 	}
+	if b.Room < 0 || b.Room > MaxRoom {
+		return fmt.Errorf("%w: Batch.Room is 0 to %d, not %d", ErrInvalid, MaxRoom, b.Room)
+	}
 	total := 0
 	for i, o := range b.Ops {
-		if err := o.validate(); err != nil {
+		if err := o.validate(b.Room); err != nil {
 			return fmt.Errorf("%w: op %d (%v %.64q): %w", ErrInvalid, i, o.Act, o.Name, err)
 		}
 		if slices.ContainsFunc(b.Ops[:i], func(p Op) bool { return p.Name == o.Name }) {
@@ -31,14 +34,14 @@ func (b Batch) Validate() error {
 		}
 		total += len(o.Value)
 	}
-	if total > MaxBatch {
-		return fmt.Errorf("%w: the values of a batch have at most %d bytes, not %d", ErrInvalid, MaxBatch, total)
+	if most := MaxBatch + b.Room*len(b.Ops); total > most {
+		return fmt.Errorf("%w: the values of a batch have at most %d bytes, not %d", ErrInvalid, most, total)
 	}
 	return nil
 }
 
 // validate returns the rule that o breaks by itself.
-func (o Op) validate() error {
+func (o Op) validate(room int) error {
 	if err := validName(o.Name); err != nil {
 		return fmt.Errorf("its name %w", err)
 	}
@@ -50,7 +53,7 @@ func (o Op) validate() error {
 	}
 	switch o.Act {
 	case Put:
-		return o.validatePut()
+		return o.validatePut(room)
 	case Delete:
 		if o.Cond == Absent {
 			return errors.New("a Delete goes with Any or Match")
@@ -68,14 +71,14 @@ func (o Op) validate() error {
 	return nil
 }
 
-func (o Op) validatePut() error {
+func (o Op) validatePut(room int) error {
 	switch {
 	case o.Version.IsZero():
 		return errors.New("a Put needs a Version")
 	case o.Version == o.If:
 		return errors.New("a Put needs a new Version, not the one that it replaces")
-	case len(o.Value) > MaxPage:
-		return fmt.Errorf("a value has at most %d bytes, not %d", MaxPage, len(o.Value))
+	case len(o.Value) > MaxPage+room:
+		return fmt.Errorf("a value has at most %d bytes, not %d", MaxPage+room, len(o.Value))
 	case !o.ExpiresAt.IsZero() && (o.ExpiresAt.UnixMilli() <= 0 || o.ExpiresAt.Year() > 9999):
 		return errors.New("its ExpiresAt lies outside of the years 1970 to 9999")
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/symbolon-auth/symbolon/internal/enginetest/engines"
 	"github.com/symbolon-auth/symbolon/storage"
+	"github.com/symbolon-auth/symbolon/storage/sealed"
 	"github.com/symbolon-auth/symbolon/storage/sqlstore"
 	"github.com/symbolon-auth/symbolon/storage/storagetest"
 )
@@ -20,6 +21,20 @@ import (
 func TestEveryEngineKeepsTheContract(t *testing.T) {
 	engines.Each(t, func(t *testing.T, e engines.Engine) {
 		storagetest.Run(t, func(t *testing.T) storage.Store { return e.Open(t) })
+	})
+}
+
+// What is sealed needs room, which every engine has: a value of the greatest length
+// fits, and so does a batch.
+func TestASealedStoreKeepsTheContractOnEveryEngine(t *testing.T) {
+	keys, err := sealed.NewLocal([]byte("32 random bytes, kept elsewhere!"))
+	require.NoError(t, err)
+	engines.Each(t, func(t *testing.T, e engines.Engine) {
+		storagetest.Run(t, func(t *testing.T) storage.Store {
+			s, err := sealed.New(e.Open(t), keys, nil)
+			require.NoError(t, err)
+			return s
+		})
 	})
 }
 

@@ -24,11 +24,9 @@ type queue struct {
 	size  int
 }
 
-const maxQueued = storage.MaxBatch / 2 // bytes; a sealed store needs room besides
-
 // full reports whether what is queued must go before op can be.
 func (q *queue) full(shard string, op storage.Op) bool {
-	return len(q.ops) > 0 && (shard != q.shard || len(q.ops) == storage.MaxOps || q.size+len(op.Value) > maxQueued)
+	return len(q.ops) > 0 && (shard != q.shard || len(q.ops) == storage.MaxOps || q.size+len(op.Value) > storage.MaxBatch)
 }
 
 func (q *queue) push(shard string, op storage.Op) {

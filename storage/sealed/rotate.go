@@ -153,5 +153,5 @@ func (s *Store) reseal(ctx context.Context, shard string, stored ...storage.Reco
 	}
 	ctx, cancel := s.whileCurrent(ctx, r)
 	defer cancel()
-	return s.inner.Commit(ctx, storage.Batch{Shard: shard, Now: now, Ops: ops})
+	return s.inner.Commit(ctx, storage.Batch{Shard: shard, Now: now, Ops: ops, Room: Overhead})
 }

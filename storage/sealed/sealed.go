@@ -83,9 +83,8 @@ type Store struct {
 var _ storage.Store = (*Store)(nil)
 
 // New returns a Store that keeps sealed values in store. A sealed value is
-// [Overhead] bytes longer, so where the engine takes no more than the contract
-// demands, a value may have that much less. The error names everything that is
-// missing or out of bounds.
+// [Overhead] bytes longer, for which it asks the engine in [storage.Batch]. The
+// error names everything that is missing or out of bounds.
 func New(store storage.Store, wrapper KeyWrapper, opts *Options) (*Store, error) {
 	var o Options
 	if opts != nil {
@@ -158,7 +157,7 @@ func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
 		ctx, cancel = s.whileCurrent(ctx, r)
 		defer cancel()
 	}
-	b.Ops = ops
+	b.Ops, b.Room = ops, b.Room+Overhead
 	return s.inner.Commit(ctx, b)
 }
 

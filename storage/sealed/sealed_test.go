@@ -73,74 +73,16 @@ func refused(t testing.TB, err error, want sealed.Reason, because string) {
 	require.NotContains(t, err.Error(), r.Name, "no name in the text: "+because)
 }
 
-// roomy stands for an engine that takes a little more than the contract
-// demands: it keeps the last bytes of each value apart.
-type roomy struct {
-	inner *memory.Store
-	tails sync.Map // by version
-}
-
-func (r *roomy) Commit(ctx context.Context, b storage.Batch) error {
-	cut := append([]storage.Op(nil), b.Ops...)
-	for i, o := range cut {
-		if o.Act == storage.Put && len(o.Value) > sealed.Overhead {
-			at := len(o.Value) - sealed.Overhead
-			r.tails.Store(o.Version, bytes.Clone(o.Value[at:]))
-			cut[i].Value = o.Value[:at]
-		}
-	}
-	b.Ops = cut
-	return r.inner.Commit(ctx, b)
-}
-
-func (r *roomy) whole(found []storage.Record, err error) ([]storage.Record, error) {
-	for i := range found {
-		if tail, ok := r.tails.Load(found[i].Version); ok {
-			found[i].Value = append(found[i].Value, tail.([]byte)...)
-		}
-	}
-	return found, err
-}
-
-func (r *roomy) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {
-	return r.whole(r.inner.Get(ctx, shard, names...))
-}
-
-func (r *roomy) Scan(ctx context.Context, shard, prefix, after string, limit int) ([]storage.Record, error) {
-	return r.whole(r.inner.Scan(ctx, shard, prefix, after, limit))
-}
-
-func (r *roomy) Sweep(ctx context.Context, before time.Time, limit int) (int, error) {
-	return r.inner.Sweep(ctx, before, limit)
-}
-
-func (r *roomy) Snapshot(ctx context.Context, read func(storage.Reader) error) error {
-	return r.inner.Snapshot(ctx, func(s storage.Reader) error { return read(roomyMoment{r, s}) })
-}
-
-type roomyMoment struct {
-	*roomy
-	from storage.Reader
-}
-
-func (r roomyMoment) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {
-	return r.whole(r.from.Get(ctx, shard, names...))
-}
-
-func (r roomyMoment) Scan(ctx context.Context, shard, prefix, after string, limit int) ([]storage.Record, error) {
-	return r.whole(r.from.Scan(ctx, shard, prefix, after, limit))
-}
-
 // Each handle has keys of its own to read, as each process of a fleet has.
 func TestContract(t *testing.T) {
-	inner := &roomy{inner: memory.New()}
+	inner := memory.New()
 	storagetest.Run(t, func(t *testing.T) storage.Store { return over(t, inner, nil) })
 }
 
 func TestWhatDoesNotFitIsOutsideTheContract(t *testing.T) {
 	s := over(t, memory.New(), nil)
-	commit(t, s, "acme/00", put("log/1", strings.Repeat("x", storage.MaxPage-sealed.Overhead)))
-	err := s.Commit(t.Context(), storage.Batch{Shard: "acme/00", Now: time.Now(), Ops: []storage.Op{put("log/2", strings.Repeat("x", storage.MaxPage))}})
+	commit(t, s, "acme/00", put("log/1", strings.Repeat("x", storage.MaxPage)))
+	err := s.Commit(t.Context(), storage.Batch{Shard: "acme/00", Now: time.Now(), Ops: []storage.Op{put("log/2", strings.Repeat("x", storage.MaxPage+1))}})
 	require.ErrorIs(t, err, storage.ErrInvalid)
 	_, err = s.Get(t.Context(), "~keys", "acme")
 	require.ErrorIs(t, err, storage.ErrInvalid, "nobody reads the wrapped keys through the store")

@@ -32,6 +32,38 @@ var limitCases = []contractCase{
 		},
 	},
 	{
+		name: "wrappers-have-room",
+		rule: "with a Batch.Room of 64 values of 256 KiB and 64 bytes work, and a batch that has so much more for each of its 32 ops; beyond that is ErrInvalid",
+		run: func(x *trial) {
+			const room = storage.MaxRoom / 2 // so that a wrapper can pass, which needs some itself
+			roomy := func(room int, ops ...storage.Op) error {
+				return x.store.Commit(x.ctx, storage.Batch{Shard: x.shard, Now: x.now, Ops: ops, Room: room})
+			}
+			page := put("page", strings.Repeat("p", storage.MaxPage+room))
+			x.must(roomy(room, page), "commit of a page with room")
+			var all []storage.Op
+			for i := range storage.MaxOps {
+				all = append(all, put(fmt.Sprint(i), strings.Repeat("v", storage.MaxValue+room)))
+			}
+			x.must(roomy(room, all...), "commit of 32 values with room")
+			x.kept(append(all, page)...)
+			longer := put("longer", string(page.Value)+"v")
+			for what, err := range map[string]error{
+				"a page that is longer than its room": roomy(room, longer),
+				"a page without room":                 roomy(0, put("page", string(page.Value))),
+				"more room than there is":             roomy(storage.MaxRoom+1, put("a", "1")),
+				"less than no room":                   roomy(-1, put("a", "1")),
+				"a batch that is longer than its room": roomy(room, append(all[:storage.MaxOps-1:storage.MaxOps-1],
+					put("longer", strings.Repeat("v", storage.MaxValue+room+1)))...),
+			} {
+				if !errors.Is(err, storage.ErrInvalid) {
+					x.failf("%s returned %v, which is not ErrInvalid", what, err)
+				}
+			}
+			x.gone("longer", "a")
+		},
+	},
+	{
 		name: "outside-is-refused",
 		rule: "a call outside the contract returns an error that wraps ErrInvalid, and nothing of it is applied",
 		run: func(x *trial) {

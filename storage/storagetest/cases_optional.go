@@ -9,13 +9,25 @@ import (
 	"github.com/symbolon-auth/symbolon/storage"
 )
 
+// offers returns what a store may offer besides. A wrapper offers it when what it
+// wraps does, see storage.Forgets.
+func offers[T any](s storage.Store) (offered T, ok bool) {
+	if offered, ok = s.(T); !ok {
+		return offered, false
+	}
+	if w, wraps := s.(interface{ Unwrap() storage.Store }); wraps {
+		_, ok = offers[T](w.Unwrap())
+	}
+	return offered, ok
+}
+
 // What a store may offer besides; a store without it passes.
 var optionalCases = []contractCase{
 	{
 		name: "sweep-takes-the-expired",
 		rule: "a store that is a Sweeper removes what is expired at the given time, at most as many as asked, and nothing that lives",
 		run: func(x *trial) {
-			sweeper, ok := x.store.(storage.Sweeper)
+			sweeper, ok := offers[storage.Sweeper](x.store)
 			if !ok {
 				return // optional
 			}
@@ -46,7 +58,7 @@ var optionalCases = []contractCase{
 		name: "sweep-spares-what-is-new",
 		rule: "a Sweep that meets a record which is being replaced leaves the new one alone",
 		run: func(x *trial) {
-			sweeper, ok := x.store.(storage.Sweeper)
+			sweeper, ok := offers[storage.Sweeper](x.store)
 			if !ok {
 				return // optional
 			}
@@ -79,7 +91,7 @@ var optionalCases = []contractCase{
 		name: "the-clock-goes-forward",
 		rule: "a store that is a Clock returns a time between the call and the return, in UTC, that does not go back",
 		run: func(x *trial) {
-			clock, ok := x.store.(storage.Clock)
+			clock, ok := offers[storage.Clock](x.store)
 			if !ok {
 				return // optional
 			}
@@ -101,7 +113,7 @@ var optionalCases = []contractCase{
 		name: "a-snapshot-is-one-moment",
 		rule: "a store that is a Snapshotter shows its reader one moment: nothing that is committed, changed or deleted afterwards, and all that was there, also what was put with Point",
 		run: func(x *trial) {
-			snapshotter, ok := x.store.(storage.Snapshotter)
+			snapshotter, ok := offers[storage.Snapshotter](x.store)
 			if !ok {
 				return // optional
 			}

@@ -374,6 +374,20 @@ var faults = []struct {
 		}
 	}, []string{"an-ended-context-is-an-error"}},
 
+	{"it keeps to the limits whatever a wrapper asks for", func(s *broken) {
+		s.commit = func(ctx context.Context, b storage.Batch) error {
+			b.Room = 0
+			return s.Store.Commit(ctx, b)
+		}
+	}, []string{"wrappers-have-room"}},
+
+	{"it has room for everybody", func(s *broken) {
+		s.commit = func(ctx context.Context, b storage.Batch) error {
+			b.Room = storage.MaxRoom
+			return s.Store.Commit(ctx, b)
+		}
+	}, []string{"wrappers-have-room", "outside-is-refused"}},
+
 	{"it accepts everything and keeps what it can", func(s *broken) {
 		s.commit = func(ctx context.Context, b storage.Batch) error {
 			if err := s.Store.Commit(ctx, b); !errors.Is(err, storage.ErrInvalid) {
