@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/symbolon-auth/symbolon"
@@ -51,19 +53,21 @@ func (e Effective) table(b *strings.Builder) {
 }
 
 func chain(path []symbolon.OrgID) string {
-	s := fmt.Sprint(path[0])
+	s := names(path[:1])
 	if len(path) > 1 {
-		s += " (below " + strings.Join(strs(path[1:]), ", ") + ")"
+		s += " (below " + names(path[1:]) + ")"
 	}
 	return s
 }
 
-func names(orgs []symbolon.OrgID) string { return strings.Join(strs(orgs), ", ") }
-
-func strs(orgs []symbolon.OrgID) []string {
+// names lists organisations. One that would not show as what it is, or turn the line around, is quoted.
+func names(orgs []symbolon.OrgID) string {
 	s := make([]string, len(orgs))
 	for i, o := range orgs {
 		s[i] = string(o)
+		if strings.ContainsFunc(s[i], func(r rune) bool { return !unicode.IsPrint(r) }) {
+			s[i] = strconv.Quote(s[i])
+		}
 	}
-	return s
+	return strings.Join(s, ", ")
 }

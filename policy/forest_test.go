@@ -183,6 +183,21 @@ func TestZero(t *testing.T) {
 	require.Empty(t, out.String())
 }
 
+// AU-04: what does not show, or turns the line around, is quoted for those who decide by it.
+func TestNamesThatDeceive(t *testing.T) {
+	f, err := NewForest(Node{"Vodanet AG", "", nil}, Node{"\u202egA tenadoV", "Vodanet AG", Settings{PasswordHistory: Count(4)}})
+	require.NoError(t, err)
+	e, err := f.Effective("\u202egA tenadoV")
+	require.NoError(t, err)
+	var out bytes.Buffer
+	require.NoError(t, Explain(&out, e))
+	require.Contains(t, out.String(), `In force for "\u202egA tenadoV" (below Vodanet AG)`)
+	require.NotContains(t, out.String(), "\u202e")
+	_, d, err := f.Plan(Set("\u202egA tenadoV", Settings{PasswordHistory: Count(5)}))
+	require.NoError(t, err)
+	require.NotContains(t, d.String(), "\u202e")
+}
+
 // C11: somebody of several organisations gets the strictest of each, and it is told whose.
 func TestStrictestOfSeveral(t *testing.T) {
 	f := network(t)
@@ -226,17 +241,22 @@ func TestMalformedTrees(t *testing.T) {
 	}
 }
 
-// Any depth: what is set at the top holds a thousand levels below.
+// C1: any depth: what is set at the top holds ten thousand levels below, and no way up is walked for each of them.
 func TestDepth(t *testing.T) {
 	nodes := []Node{{"0", "", Settings{PasswordHistory: Count(4)}}}
-	for i := 1; i < 1000; i++ {
+	for i := 1; i < 10_000; i++ {
 		nodes = append(nodes, Node{symbolon.OrgID(fmt.Sprint(i)), symbolon.OrgID(fmt.Sprint(i - 1)), nil})
 	}
 	f, err := NewForest(nodes...)
 	require.NoError(t, err)
-	e, err := f.Effective("999")
+	e, err := f.Effective("9999")
 	require.NoError(t, err)
 	require.Equal(t, 4, e.Count(PasswordHistory))
+	_, d, err := f.Plan(Set("0", Settings{PasswordHistory: Count(3)}))
+	require.NoError(t, err)
+	require.Len(t, d.Lines, 10_000)
+	_, _, err = f.Plan(Move("1", "9999"))
+	require.ErrorContains(t, err, "which is below it")
 	_, _, err = f.Plan(Set("500", Settings{PasswordHistory: Count(3)}))
 	require.ErrorContains(t, err, `which "0" has set`)
 }

@@ -3,7 +3,9 @@ package policy
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -131,9 +133,20 @@ func TestBounds(t *testing.T) {
 		{PasswordExpiry, Days(1), "", "the least"},
 		{PasswordExpiry, Days(0), `must be a duration in days from "1d" to "3650d", or "never"`, "expired at birth"},
 		{PasswordExpiry, Span(36 * time.Hour), `must be a duration in days from "1d" to "3650d", or "never"`, "a day and a half"},
+		{PasswordExpiry, Days(math.MaxInt), `must be a duration in days from "1d" to "3650d", or "never"`, "absurd"},
+		{PasswordExpiry, Days(math.MinInt), `must be a duration in days from "1d" to "3650d", or "never"`, "and negative"},
+		{PasswordExpiry, Days(1<<(strconv.IntSize-7) + 5), `must be a duration in days from "1d" to "3650d", or "never"`, "whose seconds run over into five days"},
+		{SessionIdle, Span(math.MinInt64), `must be a duration in days, hours, minutes and seconds from "1m" to "30d"`, "the least that there is"},
+		{SessionIdle, Span(59 * time.Second), `must be a duration in days, hours, minutes and seconds from "1m" to "30d"`, "too short"},
+		{LockoutFailures, Count(math.MinInt), "must be a number of failures from 1 to 100", "negative"},
+		{LockoutFailures, Count(0), "must be a number of failures from 1 to 100", "locked at birth"},
 		{SecondFactorRequired, Count(1), "must be true or false", "C habits"},
 		{SecondFactorMethods, Names("otp", "x y"), "has a name that is not 1 to 64 bytes of visible text without quotes and backslashes", "a blank"},
 		{SecondFactorMethods, Names("otp", ""), "has a name that is not 1 to 64 bytes of visible text without quotes and backslashes", "nothing"},
+		{SecondFactorMethods, Names(""), "has a name that is not 1 to 64 bytes of visible text without quotes and backslashes", "nothing is not none"},
+		{SecondFactorMethods, Names("b\x00a"), "has a name that is not 1 to 64 bytes of visible text without quotes and backslashes", "one name that would be two"},
+		{SecondFactorMethods, Names("\u202eptο"), "has a name that is not 1 to 64 bytes of visible text without quotes and backslashes", "turns the line around"},
+		{SecondFactorMethods, Names("\xff"), "has a name that is not 1 to 64 bytes of visible text without quotes and backslashes", "no text"},
 		{PasswordClasses, Names("upper", "emoji"), `has the name "emoji", must be a list of letter, lower, upper, digit, symbol`, "unknown"},
 		{SecondFactorMethods, Names(manyNames(33)...), "has 33 names, at most 32 are allowed", "too many"},
 		{SecondFactorMethods, Value{}, `must be a list of names, or "any"`, "the zero Value fits nothing"},

@@ -246,6 +246,7 @@ func TestPersonOfSeveral(t *testing.T) {
 		}
 		require.LessOrEqual(t, all.values[place(PasswordNotice)].Value.n, all.values[place(PasswordExpiry)].Value.n)
 		require.NoError(t, all.Lockout().Validate())
+		require.NoError(t, all.Codes().Validate())
 		require.NoError(t, all.Password().Validate())
 	})
 	require.NotZero(t, refused, "some leave no method")

@@ -35,7 +35,10 @@ func Count(n int) Value { return Value{kind: number, n: int64(n)} }
 func Span(d time.Duration) Value { return Value{kind: span, n: int64(d / time.Second)} }
 
 // Days returns a duration of n days of 24 hours.
-func Days(n int) Value { return Value{kind: span, n: int64(n) * day} }
+func Days(n int) Value {
+	const most = 1 << 31 // more than any field takes; beyond it, seconds would run over into few
+	return Value{kind: span, n: min(max(int64(n), -most), most) * day}
+}
 
 // Flag returns yes or no.
 func Flag(yes bool) Value {
@@ -59,6 +62,11 @@ func NoLimit() Value { return Value{kind: endless, n: math.MaxInt64} }
 
 func setOf(names []string) Value {
 	names = slices.Clone(names)
+	for i, n := range names {
+		if n == "" || strings.Contains(n, "\x00") {
+			names[i] = "\x01" // in no field, where it would else be no name, or two
+		}
+	}
 	slices.Sort(names)
 	return Value{kind: set, names: strings.Join(slices.Compact(names), "\x00")}
 }
