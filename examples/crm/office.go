@@ -44,7 +44,7 @@ func theCustomersLock(r *http.Request) (httpauth.Asked, error) {
 
 func explained(reason string) error {
 	if reason == "" {
-		return fmt.Errorf("%w: the reason is missing, with which an unlock is recorded", symbolon.ErrInvalid)
+		return fmt.Errorf("%w: the reason is missing, with which this is recorded", symbolon.ErrInvalid)
 	}
 	return nil
 }
@@ -54,6 +54,14 @@ func explained(reason string) error {
 func (s *server) unlockEmployee(w http.ResponseWriter, r *http.Request, g authz.Grant) {
 	done(w, r, s.act(r.Context(), g, unlockAccount, func() error {
 		return s.actors.Unlock(r.Context(), g.Principal(), symbolon.ActorID(g.Resource().ID), text(g, "reason"))
+	}))
+}
+
+// holdEmployee signs a colleague out everywhere, and keeps them out until they are
+// unlocked: a laptop was stolen.
+func (s *server) holdEmployee(w http.ResponseWriter, r *http.Request, g authz.Grant) {
+	done(w, r, s.act(r.Context(), g, holdAccount, func() error {
+		return s.actors.Hold(r.Context(), g.Principal(), symbolon.ActorID(g.Resource().ID), text(g, "reason"))
 	}))
 }
 

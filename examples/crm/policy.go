@@ -12,7 +12,8 @@ const (
 	previewCustomer authz.Action = "customer.preview" // an employee sees a masked record
 	readCustomer    authz.Action = "customer.read"    // a customer is told what is in theirs
 	changeSIM       authz.Action = "sim.change"
-	unlockAccount   authz.Action = "account.unlock"  // a colleague who guessed too often signs in again
+	unlockAccount   authz.Action = "account.unlock"  // a colleague who guessed too often, or is held, signs in again
+	holdAccount     authz.Action = "account.hold"    // a colleague is signed out, and stays so
 	unlockCustomer  authz.Action = "customer.unlock" // a customer's codes are looked at again
 	readAudit       authz.Action = "audit.read"
 )
@@ -24,6 +25,7 @@ var actions = authz.Actions{
 	readCustomer:    {On: "Customer"},
 	changeSIM:       {On: "Line", Params: map[string]authz.Type{"iccid": authz.TypeString}},
 	unlockAccount:   {On: "Employee", Concern: authz.OfNone, Params: map[string]authz.Type{"reason": authz.TypeString}},
+	holdAccount:     {On: "Employee", Concern: authz.OfNone, Params: map[string]authz.Type{"reason": authz.TypeString}},
 	unlockCustomer:  {On: "Customer", Concern: authz.OfNone, Params: map[string]authz.Type{"method": authz.TypeString, "reason": authz.TypeString}},
 	readAudit:       {On: "AuditLog", Concern: authz.OfNone},
 }

@@ -160,6 +160,7 @@ func (s *server) mux() *http.ServeMux {
 	mux.Handle("POST /lines/{number}/sim-changes", s.desk.Grant(changeSIM, s.theLine, s.decideSIM))
 	mux.Handle("POST /sim-changes/{id}/confirm", s.desk.Principal(s.confirmSIM))
 
+	mux.Handle("POST /employees/{id}/hold", s.desk.Grant(holdAccount, theEmployee, s.holdEmployee))
 	mux.Handle("POST /employees/{id}/unlock", s.desk.Grant(unlockAccount, theEmployee, s.unlockEmployee))
 	mux.Handle("POST /customers/{id}/unlock", s.desk.Grant(unlockCustomer, theCustomersLock, s.unlockCustomer))
 	mux.Handle("GET /audit", s.desk.Grant(readAudit, theAudit, s.showAudit))

@@ -138,6 +138,17 @@ func (w *walker) story() {
 		request{"POST", "/employees/mia/unlock", ada, "", object{"reason": "mia called from her desk, ticket 4711"}})
 	mia = w.step("mia is back", 200, has{`"who":"mia"`}, right).text("token")
 
+	// A stolen laptop.
+	held := request{"POST", "/employees/mia/hold", mia, "", object{"reason": "mia's laptop was stolen, ticket 4712"}}
+	w.step("mia may not hold anybody, not even herself", 403, nil, held)
+	held.bearer = ada
+	w.step("but ada holds mia's account", 204, nil, held)
+	w.step("who has the laptop is signed out", 401, has{`error="invalid_token"`}, request{"POST", "/sign-out", mia, "", nil})
+	w.step("and comes in by no password", 401, nil, right)
+	w.step("until ada has seen mia", 204, nil,
+		request{"POST", "/employees/mia/unlock", ada, "", object{"reason": "mia is here, with another laptop, ticket 4712"}})
+	mia = w.step("mia is back again", 200, has{`"who":"mia"`}, right).text("token")
+
 	// Who did what for whom.
 	w.step("mia may not read the audit", 403, nil, request{"GET", "/audit?subject=" + nora, mia, "", nil})
 	w.audit("ada reads what happened for nora", request{"GET", "/audit?subject=" + nora, ada, "", nil}, []string{
