@@ -32,7 +32,7 @@ func Right(id string) Event { return Event{right, id} }
 // Wrong settles the reservation: the secret was wrong.
 func Wrong(id string) Event { return Event{wrong, id} }
 
-// Unlock opens a lock or a hold on the word of an authorized person; on an open State it changes nothing. It never
+// Unlock opens a lock, a hold, or what was out of use, on the word of an authorized person; on an open State it changes nothing. It never
 // clears the count of consecutive failures, never refills a Budget, never revives a dead secret, and is carried out so
 // often a day as the Policy says.
 func Unlock() Event { return Event{kind: unlock} }
@@ -40,12 +40,12 @@ func Unlock() Event { return Event{kind: unlock} }
 // Hold locks until an Unlock, on the word of an administrator.
 func Hold() Event { return Event{kind: hold} }
 
-// Reset tells that the owner replaced the secret after proof by another factor. It opens a timed lock, but neither a hold
-// nor a dead secret; consecutive failures and the Budget stay. Checks under way are void: they look at the secret that is gone.
+// Reset tells that the owner replaced the secret after proof by another factor. It opens a timed lock, but neither a hold,
+// nor what was out of use, nor a dead secret; consecutive failures and the Budget stay. Checks under way are void: they look at the secret that is gone.
 func Reset() Event { return Event{kind: reset} }
 
 // Rebind tells that a new secret was bound, with all the proof that binding needs. Everything is cleared, the count of
-// consecutive failures and the Budget too; only a hold stays until an Unlock. A further code by the same way to the same
+// consecutive failures and the Budget too; only a hold, of an administrator or for disuse, stays until an Unlock. A further code by the same way to the same
 // customer is not a new secret.
 func Rebind() Event { return Event{kind: rebind} }
 
@@ -84,11 +84,12 @@ const (
 	Dead                 // DeadAfter consecutive failures: a new secret must be bound
 	Delayed              // the last failure is too fresh: wait until the answer's Until
 	Spent                // the Budget is used up until the answer's Until, or until a new secret is bound
+	Dormant              // out of use for so long that it is held until an administrator unlocks
 )
 
 // String returns the phase's name in lower case.
 func (p Phase) String() string {
-	return name(int(p), "unknown", "open", "full", "timed", "held", "dead", "delayed", "spent")
+	return name(int(p), "unknown", "open", "full", "timed", "held", "dead", "delayed", "spent", "dormant")
 }
 
 // Answer tells what to do after an event, and what the audit should know.
@@ -97,6 +98,11 @@ type Answer struct {
 	Phase   Phase     // after the event
 	Tripped bool      // this event, or the time before it, locked, held or killed the secret, or used it up: tell once
 	Until   time.Time // end of the lock, wait or use that holds now, or of a lock that tripped and is over; else zero
+
+	// Of a Granted, what its owner may want to know: how many failures came just before, and how long the secret had not
+	// been used; 0 if that is not known.
+	Failures int
+	Unused   time.Duration
 }
 
 func name(i int, names ...string) string {

@@ -50,6 +50,11 @@ type Policy struct {
 	// MaxUnlocks is how many unlocks within 24 hours are carried out: two colleagues, or one under pressure, must not give a
 	// guesser as many attempts as he likes. 0 is DefaultUnlocks, negative any number.
 	MaxUnlocks int
+
+	// Dormant closes a secret that was neither right nor bound nor unlocked for longer than that, until an administrator
+	// unlocks: whoever finds the password of somebody who left long ago comes too late (PCI DSS 8.2.6 demands 90 days). 0 is
+	// never, and the least is Window.
+	Dormant time.Duration
 }
 
 // Default returns the policy of five failures in a trailing quarter of an hour, locked for half an hour from the fifth.
@@ -95,6 +100,7 @@ func (p Policy) Validate() error {
 	wrong(p.Lease < time.Millisecond, "Lease is %v, must be at least 1ms", p.Lease)
 	wrong(p.Lease > p.Window, "Lease is %v, must not exceed Window, which is %v", p.Lease, p.Window)
 	wrong(p.MaxLocks < 0, "MaxLocks is %d, must not be negative", p.MaxLocks)
+	wrong(p.Dormant != 0 && p.Dormant < p.Window, "Dormant is %v, must be 0, or at least Window, which is %v", p.Dormant, p.Window)
 	wrong(p.Budget < 0 || p.Budget > DeadAfter, "Budget is %d, must be 0 to %d", p.Budget, DeadAfter)
 	wrong(p.DelayFrom < 0 || p.DelayFrom > 0 && p.DelayFrom >= p.Max, "DelayFrom is %d, must be 0, or 1 to below Max, which is %d", p.DelayFrom, p.Max)
 	if p.DelayFrom == 0 {

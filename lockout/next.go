@@ -32,7 +32,8 @@ func (p Policy) Next(s State, e Event, now time.Time) (State, Answer) {
 	m.pass()
 	verdict := m.apply(e)
 	phase, until := m.phase()
-	return m.State, Answer{Verdict: verdict, Phase: phase, Tripped: m.tripped, Until: cmp.Or(until, m.over).Time()}
+	return m.State, Answer{Verdict: verdict, Phase: phase, Tripped: m.tripped, Until: cmp.Or(until, m.over).Time(),
+		Failures: m.failures, Unused: m.unused}
 }
 
 // machine is one call of Next.
@@ -42,6 +43,9 @@ type machine struct {
 	now     Instant
 	tripped bool
 	over    Instant // end of a lock that tripped and ended before now
+
+	failures int // before what is granted
+	unused   time.Duration
 }
 
 // pass lets the time until now take effect.
@@ -68,6 +72,9 @@ func (m *machine) age(at Instant) {
 			m.over = m.Until
 		}
 		m.Until, m.Fails = 0, nil
+	}
+	if m.Dormant > 0 && m.Used > 0 && m.Until >= 0 && m.Used.add(m.Dormant) < at {
+		m.Until, m.Fails, m.tripped, m.over = dormant, nil, true, 0
 	}
 	m.Fails = drop(m.Fails, m.Window, at)
 	m.Spent = drop(m.Spent, BudgetPeriod, at)
@@ -136,7 +143,10 @@ func (m *machine) settle(e Event) Verdict {
 	case m.locked():
 		return Denied // locked while the secret was being looked at; being right does not outrun an administrator
 	}
-	m.Fails, m.Locks, m.Consecutive = nil, 0, 0
+	if m.failures = m.Consecutive; m.Used > 0 {
+		m.unused = time.Duration(max(m.now-m.Used, 0)) * time.Millisecond
+	}
+	m.Fails, m.Locks, m.Consecutive, m.Used = nil, 0, 0, m.now
 	return Granted
 }
 
@@ -150,14 +160,14 @@ func (m *machine) unlock() Verdict {
 	if most := cmp.Or(m.MaxUnlocks, DefaultUnlocks); most > 0 && len(m.Unlocks) >= most {
 		return Capped
 	}
-	m.Until, m.Fails, m.Locks = 0, nil, 0
+	m.Until, m.Fails, m.Locks, m.Used = 0, nil, 0, m.now
 	m.Unlocks = append(m.Unlocks, m.now)
 	slices.Sort(m.Unlocks)
 	return Done
 }
 
 func (m *machine) reset() Verdict {
-	if m.dead() || m.Until == held {
+	if m.dead() || m.Until < 0 {
 		return Locked
 	}
 	spent := m.Spent
@@ -170,7 +180,7 @@ func (m *machine) reset() Verdict {
 // holds the old password could be let in just after it was replaced.
 func (m *machine) renew(consecutive int) {
 	until := min(m.Until, 0) // a hold is not the owner's to lift
-	m.State = State{Born: true, Until: until, Consecutive: consecutive, Unlocks: m.Unlocks, At: m.At}
+	m.State = State{Born: true, Until: until, Consecutive: consecutive, Unlocks: m.Unlocks, Used: m.now, At: m.At}
 }
 
 // fail counts one failure. While locked it adds to the consecutive ones only, and extends nothing.
@@ -250,6 +260,8 @@ func (m *machine) phase() (Phase, Instant) {
 		return Dead, m.Until
 	case m.Until == held:
 		return Held, held
+	case m.Until == dormant:
+		return Dormant, dormant
 	case m.Until > 0:
 		return Timed, m.Until
 	case m.spent() > 0:

@@ -240,9 +240,10 @@ func TestAbsenceIsRefusal(t *testing.T) {
 		"absent":       {},
 		"no locks":     {Born: true, Locks: -1},
 		"no failures":  {Born: true, Consecutive: -1},
-		"no such hold": {Born: true, Until: -2},
+		"no such hold": {Born: true, Until: -3},
 		"far end":      {Born: true, Until: 1 << 62},
 		"no such time": {Born: true, At: -1},
+		"never used":   {Born: true, Used: -1},
 		"far time":     {Born: true, At: 1 << 62},
 		"far failure":  {Born: true, Fails: []Instant{1<<63 - 1}},
 		"no failure":   {Born: true, Fails: []Instant{-1 << 63}},
@@ -355,7 +356,7 @@ func TestANodeYearsAhead(t *testing.T) {
 	}
 	spent := begin(t, Codes())
 	spent.tell(ahead + "x x x x v x x x x v x x" + back)
-	require.Equal(t, Answer{Locked, Spent, false, spent.now.Add(87600*time.Hour + BudgetPeriod + time.Millisecond)}, spent.tell("unlock v"))
+	require.Equal(t, Answer{Verdict: Locked, Phase: Spent, Until: spent.now.Add(87600*time.Hour + BudgetPeriod + time.Millisecond)}, spent.tell("unlock v"))
 	require.Equal(t, Granted, spent.tell("rebind v").Verdict, "a budget too")
 }
 
@@ -420,7 +421,7 @@ func TestStoredFormatOfBudgetsAndUnlocks(t *testing.T) {
 	s := begin(t, p)
 	s.tell("x x x x x unlock")
 	const stored = `{"born":true,"consecutive":5,"spent":[1793620800000,1793620800000,1793620800000,1793620800000,1793620800000],` +
-		`"unlocks":[1793620800000],"at":1793620800000}`
+		`"unlocks":[1793620800000],"used":1793620800000,"at":1793620800000}`
 	b, err := json.Marshal(s.state)
 	require.NoError(t, err)
 	require.Equal(t, stored, string(b))

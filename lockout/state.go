@@ -14,11 +14,12 @@ type State struct {
 	Born         bool          `json:"born"`                   // false only in the zero State
 	Fails        []Instant     `json:"fails,omitempty"`        // failures within the window, oldest first, at most Max
 	Reservations []Reservation `json:"reservations,omitempty"` // checks under way, next deadline first
-	Until        Instant       `json:"until,omitempty"`        // end of the lock: 0 is open, -1 is until an administrator unlocks
+	Until        Instant       `json:"until,omitempty"`        // end of the lock: 0 is open, below is until an administrator unlocks: -1 held, -2 out of use
 	Locks        int           `json:"locks,omitempty"`        // locks since the last success or unlock
 	Consecutive  int           `json:"consecutive,omitempty"`  // failures since the last success; only a new secret clears it otherwise
 	Spent        []Instant     `json:"spent,omitempty"`        // failures within the BudgetPeriod, oldest first, where there is a Budget
 	Unlocks      []Instant     `json:"unlocks,omitempty"`      // unlocks within a day, oldest first
+	Used         Instant       `json:"used,omitempty"`         // when the secret was last right, bound or unlocked
 	At           Instant       `json:"at,omitempty"`           // newest time seen; never runs back
 }
 
@@ -31,8 +32,11 @@ type Reservation struct {
 // Instant is a time in whole milliseconds since 1970 UTC, rounded down, as it is stored. 0 is never.
 type Instant int64
 
-// held is the Until of a State that only an administrator opens.
-const held Instant = -1
+// The Until of a State that only an administrator opens.
+const (
+	held    Instant = -1
+	dormant Instant = -2 // by itself, after long disuse
+)
 
 // year9999 bounds the clocks that are believed, so that no addition of a duration overflows.
 const year9999 Instant = 253402300799999
@@ -62,7 +66,8 @@ func (s State) sound() bool {
 			return false
 		}
 	}
-	return s.Born && s.Locks >= 0 && s.Consecutive >= 0 && s.Until >= held && s.Until < tooFar && s.At >= 0 && s.At <= year9999 &&
+	return s.Born && s.Locks >= 0 && s.Consecutive >= 0 && s.Until >= dormant && s.Until < tooFar && s.At >= 0 && s.At <= year9999 &&
+		s.Used >= 0 && s.Used <= year9999 &&
 		ordered(s.Fails) && ordered(s.Spent) && ordered(s.Unlocks) && ordered(deadlines)
 }
 
