@@ -172,6 +172,7 @@ func (e Effective) Lockout() lockout.Policy {
 		Lock:       e.Span(LockoutDuration),
 		MaxLocks:   e.Count(LockoutRepeats),
 		MaxUnlocks: e.Count(LockoutUnlocks),
+		Dormant:    e.Span(LockoutDormant),
 		Lease:      lease,
 	}
 	if d := e.Span(LockoutDelay); d > 0 && p.Max > 1 { // a lock comes before any wait where the first failure locks
@@ -188,6 +189,7 @@ const delayFrom = 3
 func (e Effective) Codes() lockout.Policy {
 	p := e.Lockout()
 	p.Max, p.Budget = e.Count(VerificationAttempts), e.Count(VerificationBudget)
+	p.Dormant = 0 // nobody expects of a customer to call
 	if p.DelayFrom >= p.Max {
 		p.DelayFrom, p.Delay, p.MaxDelay = 0, 0, 0
 	}

@@ -127,6 +127,7 @@ func ExampleExplain() {
 	//   locks before one holds until unlocked  unlimited       standard
 	//   wait after the third failure           none            standard
 	//   unlocks in a day                       3 unlocks       standard
+	//   closes when unused for                 never           standard
 	//
 	// Session
 	//   open at a time                         1 session       south

@@ -35,6 +35,7 @@ const (
 	LockoutDelay    Field = "lockout.delay"    // after the third failure, growing with each further one; longer
 	LockoutUnlocks  Field = "lockout.unlocks"  // that are carried out in a day; lower
 	LockoutRepeats  Field = "lockout.repeats"  // locks without a success in between, after which the next one holds until unlocked; lower
+	LockoutDormant  Field = "lockout.dormant"  // days without a sign-in after which an account is held until unlocked; shorter
 
 	SessionConcurrent Field = "session.concurrent" // sessions that one person may have at a time; lower
 	SessionIdle       Field = "session.idle"       // after which a session ends; shorter, at most the absolute end
@@ -90,6 +91,7 @@ var fields = [...]spec{
 	{field: LockoutRepeats, title: "locks before one holds until unlocked", kind: number, order: lower, least: 1, most: 100, things: "locks", endless: "unlimited", standard: NoLimit()},
 	{field: LockoutDelay, title: "wait after the third failure", kind: span, order: higher, most: hour, unit: 1, standard: Span(0)},
 	{field: LockoutUnlocks, title: "unlocks in a day", kind: number, order: lower, least: 1, most: 100, things: "unlocks", standard: Count(lockout.DefaultUnlocks)},
+	{field: LockoutDormant, title: "closes when unused for", kind: span, order: lower, least: 30 * day, most: 3650 * day, unit: day, endless: "never", standard: NoLimit()},
 
 	{field: SessionConcurrent, title: "open at a time", kind: number, order: lower, least: 1, most: 64, things: "sessions", standard: Count(64)},
 	{field: SessionIdle, title: "ends when idle for", kind: span, order: lower, least: minute, most: 30 * day, unit: 1, standard: Span(15 * time.Minute)},

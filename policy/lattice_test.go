@@ -58,7 +58,7 @@ var stricterIs = map[Field]string{
 	PasswordMinLength: "more", PasswordMaxLength: "less", PasswordClasses: "superset", PasswordSequences: "more",
 	PasswordRepeats: "more", PasswordCommon: "more", PasswordHistory: "more", PasswordChanged: "more", PasswordMinAge: "more",
 	PasswordExpiry: "less", PasswordNotice: "less", PasswordTemporary: "less",
-	LockoutFailures: "less", LockoutWindow: "more", LockoutDuration: "more", LockoutRepeats: "less", LockoutDelay: "more", LockoutUnlocks: "less",
+	LockoutFailures: "less", LockoutWindow: "more", LockoutDuration: "more", LockoutRepeats: "less", LockoutDelay: "more", LockoutUnlocks: "less", LockoutDormant: "less",
 	SessionConcurrent: "less", SessionIdle: "less", SessionAbsolute: "less",
 	SecondFactorRequired: "more", SecondFactorMethods: "subset",
 	VerificationClasses: "subset", VerificationFreshness: "less", VerificationAttempts: "less", VerificationBudget: "less",
