@@ -55,7 +55,7 @@ type ActorsOptions struct {
 	Words    func(symbolon.Actor) []string // that no password of theirs may be made of, besides their login, ids and attributes: brands, nicknames
 	Sources  []password.Source             // of passwords that thieves know
 	Notifier Notifier                      // tells employees and customers what happened to what they sign in with; none by default
-	Alert    func(audit.Record)            // told what somebody should look into, once it is recorded: "unlock.reciprocal". Nil tells nobody
+	Alert    func(audit.Record)            // told what somebody should look into, once it is recorded: "unlock.reciprocal", "employee.failing", and what SubjectsOptions.Guarded says. Nil tells nobody
 	Failed   func(error)                   // told when a notice could not be delivered; it will be tried again. Nil tells nobody
 }
 
@@ -174,8 +174,8 @@ func (a *Actors) SignIn(ctx context.Context, login, pw string) (symbolon.Princip
 		return symbolon.Principal{}, failed(err)
 	}
 	answer, err := a.gate.Run(ctx, try.Try)
-	if err == nil && try.tripped {
-		try.item.start(ctx, acc.shard)
+	if err == nil {
+		try.start(ctx)
 	}
 	switch {
 	case errors.Is(err, password.ErrBusy): // the same for everybody, so it tells nothing
@@ -226,9 +226,10 @@ type signIn struct {
 	auditIDs [2]string
 	counter  string
 	facts    symbolon.Facts
-	short    bool   // the password was right, and is not enough
-	item     posted // that the account is locked
-	tripped  bool   // and it is
+	short    bool // the password was right, and is not enough
+
+	locked, guessed, absent posted   // what the owner may have to be told,
+	told                    []posted // and what they are
 }
 
 func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) {
@@ -239,9 +240,14 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 			return nil, err
 		}
 	}
-	var err error
-	if s.item, err = a.notice(Notice{Actor: acc.actor.ID, Event: "account.locked"}); err != nil {
-		return nil, err
+	for _, n := range []struct {
+		item  *posted
+		event string
+	}{{&s.locked, "account.locked"}, {&s.guessed, "signin.guessed"}, {&s.absent, "signin.absent"}} {
+		var err error
+		if *n.item, err = a.notice(Notice{Actor: acc.actor.ID, Event: n.event}); err != nil {
+			return nil, err
+		}
 	}
 	var check *passwordCheck
 	stampName := acc.name("stamp")
@@ -259,8 +265,8 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 			return check, err
 		},
 		Settle: func(tx *table.Tx, answer lockout.Answer) error {
-			s.result, s.short, s.tripped = password.Wrong, false, false // it may run again
-			if acc.phantom {                                            // one record, rewritten: guessing at names must not fill the log (S23)
+			s.result, s.short, s.told = password.Wrong, false, nil // it may run again
+			if acc.phantom {                                       // one record, rewritten: guessing at names must not fill the log (S23)
 				return audit.Record{ID: counterID, Event: "signin", Outcome: audit.Failed, Reason: string(ReasonUnknown)}.Increment(tx, s.counter)
 			}
 			rec := audit.Record{ID: s.auditIDs[0], Event: "signin", Outcome: audit.Failed, Actor: acc.actor.ID, Org: acc.actor.Org}
@@ -289,6 +295,7 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 				rec.Reason, s.short = string(ReasonFactor), true
 				return rec.Add(tx)
 			}
+			s.unusual(tx, answer, lim.lockout)
 			rec.Outcome = audit.Succeeded
 			if err := rec.Add(tx); err != nil {
 				return err
@@ -310,13 +317,40 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 // recordLock records that the account was locked, if that is so, and tells its
 // owner.
 func (s *signIn) recordLock(tx *table.Tx, answer lockout.Answer) error {
-	if s.tripped = answer.Tripped; !s.tripped {
+	if !answer.Tripped {
 		return nil
 	}
 	err := audit.Record{ID: s.auditIDs[1], Event: "account.locked", Outcome: audit.Succeeded, Actor: s.acc.actor.ID, Org: s.acc.actor.Org,
 		Reason: answer.Phase.String(), Detail: map[string]string{"until": formatTime(answer.Until)}}.Add(tx)
-	s.item.add(tx)
+	s.tell(tx, s.locked)
 	return err
+}
+
+const (
+	unusualFailures = 5 // or as few as lock
+	unusualAbsence  = 30 * 24 * time.Hour
+)
+
+// unusual tells the owner of a sign-in that somebody else may have made (LK-15).
+func (s *signIn) unusual(tx *table.Tx, answer lockout.Answer, p lockout.Policy) {
+	if answer.Failures >= min(unusualFailures, cmp.Or(p.Max, lockout.Default().Max)) {
+		s.tell(tx, s.guessed)
+	}
+	if answer.Unused >= unusualAbsence {
+		s.tell(tx, s.absent)
+	}
+}
+
+func (s *signIn) tell(tx *table.Tx, item posted) {
+	item.add(tx)
+	s.told = append(s.told, item)
+}
+
+// start sends what the settling commit has in it.
+func (s *signIn) start(ctx context.Context) {
+	for _, item := range s.told {
+		item.start(ctx, s.acc.shard)
+	}
 }
 
 func formatTime(t time.Time) string {

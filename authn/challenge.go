@@ -156,14 +156,19 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 	}
 	shard, names := stamp.Subject(f.Stamps)
 	name, iname := challengeName(f.Interaction.ID, m), names[1]
+	attempted, err := s.actors.notice(Notice{Subject: f.Claimed.ID, Method: m, Event: "customer.attempted"})
+	if err != nil {
+		return symbolon.Principal{}, failed(err)
+	}
 	var over error
 	var tripped bool
+	var alarm *audit.Record
 	check := &codeCheck{subjects: s, facts: f, name: name, id: challengeID, code: code}
 	answer, err := s.gate.Run(ctx, attempt.Try{
 		Shard: shard, Lock: lockName(f.Claimed.ID, m), Secret: name, With: names, Policy: cust.lockout,
 		Acquire: func(context.Context) (attempt.Checker, error) { return check, nil },
 		Settle: func(tx *table.Tx, answer lockout.Answer) error {
-			over = nil // it may run again
+			over, alarm = nil, nil // it may run again
 			r := audit.About(claim)
 			r.ID, r.Event, r.Outcome = ids[0], "challenge.answered", audit.Failed
 			r.Detail = map[string]string{"method": method}
@@ -176,18 +181,32 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 				}
 				locked.add(tx)
 			}
+			ch, asked, err := table.Get[challengeRecord](tx.View, name)
+			if err != nil {
+				return err
+			}
+			if asked = asked && ch.ID == challengeID; asked {
+				r.Detail["operation"] = ch.For
+			}
 			if answer.Verdict != lockout.Granted {
 				r.Reason = string(reasonOf(answer, false))
+				i, ok, err := table.Get[interaction](tx.View, iname)
+				if err != nil {
+					return err
+				}
+				if asked && ok && i.Told < i.Codes && slices.Contains(s.opt.Guarded, ch.For) {
+					alarm, i.Told = &r, i.Codes // once a code, or guessing would be a way to flood
+					attempted.add(tx)
+					if err := table.Put(tx, iname, i, i.Opened.Add(keepInteractions)); err != nil {
+						return err
+					}
+				}
 				return r.Add(tx)
 			}
 			var i interaction
 			if i, over = s.serving(tx, f); over != nil {
 				r.Reason = string(ReasonOver) // it ended while the code was on its way
 				return r.Add(tx)
-			}
-			ch, _, err := table.Get[challengeRecord](tx.View, name)
-			if err != nil {
-				return err
 			}
 			tx.Delete(name) // a code works once
 			at := tx.Now().Truncate(time.Second)
@@ -205,12 +224,18 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 			}
 			prove(&f, i, cust)
 			r.Outcome, r.Proved, r.SubjectMethods = audit.Succeeded, true, v.Methods()
-			r.Detail["operation"] = ch.For
 			return r.Add(tx)
 		},
 	})
 	if err == nil && tripped {
 		locked.start(ctx, shard)
+	}
+	if err == nil && alarm != nil {
+		attempted.start(ctx, shard)
+		s.actors.alert(*alarm)
+	}
+	if err == nil && answer.Verdict != lockout.Busy && answer.Verdict != lockout.Granted {
+		err = s.watch(ctx, claim, f)
 	}
 	switch {
 	case err != nil:

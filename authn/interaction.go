@@ -33,6 +33,7 @@ type interaction struct {
 	Opened  time.Time `json:"opened"`
 	Proofs  []proof   `json:"proofs,omitempty"`
 	Codes   int       `json:"codes,omitempty"` // sent so far
+	Told    int       `json:"told,omitempty"`  // of them, when somebody last failed at one and that was told
 }
 
 type proof struct {

@@ -91,9 +91,8 @@ func (h Host) Unlock(ctx context.Context, id symbolon.ActorID) error {
 		}
 	}
 	opened, err := a.rule(ctx, r)
-	if opened && r.mutual.Event != "" && a.opt.Alert != nil {
-		r.mutual.Time = a.parts.Now()
-		a.opt.Alert(r.mutual)
+	if opened && r.mutual.Event != "" {
+		a.alert(r.mutual)
 	}
 	return err
 }

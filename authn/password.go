@@ -113,9 +113,9 @@ func (a *Actors) about(actor symbolon.Actor, login, previous string) password.Ab
 // change is one attempt at changing a password.
 type change struct {
 	*signIn
-	next   password.Record
-	broken error // why the new one cannot be taken
-	item   posted
+	next    password.Record
+	broken  error // why the new one cannot be taken
+	changed posted
 }
 
 // ChangePassword replaces an employee's password, on the strength of the present
@@ -155,8 +155,8 @@ func (a *Actors) changePassword(ctx context.Context, login, present, next string
 		return failed(err)
 	}
 	answer, err := a.gate.Run(ctx, c.Try)
-	if err == nil && c.tripped {
-		c.signIn.item.start(ctx, acc.shard)
+	if err == nil {
+		c.start(ctx)
 	}
 	switch {
 	case errors.Is(err, password.ErrBusy) || err == nil && answer.Verdict == lockout.Busy:
@@ -172,9 +172,6 @@ func (a *Actors) changePassword(ctx context.Context, login, present, next string
 	case c.broken != nil:
 		return passwordError(c.broken)
 	}
-	if !dry {
-		c.item.start(ctx, acc.shard)
-	}
 	return nil
 }
 
@@ -187,7 +184,7 @@ func (a *Actors) newChange(acc account, lim limits, about password.About, next s
 		return nil, err
 	}
 	c := &change{signIn: s}
-	if c.item, err = a.notice(Notice{Actor: acc.actor.ID, Event: "password.changed"}); err != nil {
+	if c.changed, err = a.notice(Notice{Actor: acc.actor.ID, Event: "password.changed"}); err != nil {
 		return nil, err
 	}
 	c.Acquire = func(ctx context.Context) (attempt.Checker, error) {
@@ -210,7 +207,7 @@ func (a *Actors) newChange(acc account, lim limits, about password.About, next s
 		if err != nil {
 			return err
 		}
-		c.short = false // it may run again
+		c.short, c.told = false, nil                     // it may run again
 		if err := c.recordLock(tx, answer); err != nil { // of guesses before this one
 			return err
 		}
@@ -234,7 +231,7 @@ func (a *Actors) newChange(acc account, lim limits, about password.About, next s
 		if err := a.replace(tx, acc, c.next); err != nil {
 			return err
 		}
-		c.item.add(tx)
+		c.tell(tx, c.changed)
 		return r.Add(tx)
 	}
 	return c, nil

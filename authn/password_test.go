@@ -82,7 +82,7 @@ func TestAPasswordGrowsOld(t *testing.T) {
 		d.signIn("mia", right+" of spring")
 		require.NoError(t, d.actors.AsHost("found on a forum").RevokePassword(ctx, "mia"))
 		synctest.Wait()
-		require.Equal(t, "mia password.changed, mia password.revoked", mail.events(), "PW-25: the owner is told of each")
+		require.Equal(t, "mia signin.absent, mia password.changed, mia password.revoked", mail.events(), "PW-25: the owner is told of each")
 		_, err = d.actors.SignIn(ctx, "mia", right+" of spring")
 		refused(t, err, authn.ReasonRevoked, "others may know it")
 		refused(t, d.actors.ChangePassword(ctx, "mia", right+" of spring", right+" of summer"), authn.ReasonRevoked, "so it changes nothing either")

@@ -82,7 +82,13 @@ var people = symbolon.ActorMap{
 	"ivr":  {Kind: symbolon.Service},
 }
 
-var customers = symbolon.SubjectMap{"cust-42": {Account: "acct-42"}, "cust-43": {Account: "acct-43"}}
+var customers = func() symbolon.SubjectMap {
+	m := symbolon.SubjectMap{"cust-42": {Account: "acct-42"}, "cust-43": {Account: "acct-43"}}
+	for i := range 40 {
+		m[symbolon.SubjectID(fmt.Sprint("c", i))] = symbolon.Subject{Account: "acct"}
+	}
+	return m
+}()
 
 func testSecret(t testing.TB) symbolon.Secret {
 	t.Helper()
@@ -119,12 +125,19 @@ func newDesk(t testing.TB, store storage.Store) *desk {
 	host := d.actors.AsHost("test set-up")
 	require.NoError(t, host.SetPassword(ctx, "mia", right))
 	require.NoError(t, host.SetPassword(ctx, "tom", right+" of tom"))
-	key, err := host.NewKey(ctx, "pbx")
-	require.NoError(t, err)
-	d.pbx, err = d.actors.SignInKey(ctx, key)
-	require.NoError(t, err)
+	d.pbx = d.telephony()
 	d.mia = d.signIn("mia", right)
 	return d
+}
+
+// telephony signs in by a key of its own.
+func (d *desk) telephony() symbolon.Principal {
+	d.t.Helper()
+	key, err := d.actors.AsHost("test set-up").NewKey(context.Background(), "pbx")
+	require.NoError(d.t, err)
+	pbx, err := d.actors.SignInKey(context.Background(), key)
+	require.NoError(d.t, err)
+	return pbx
 }
 
 func (d *desk) signIn(login, pw string) symbolon.Principal {

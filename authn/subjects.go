@@ -32,6 +32,8 @@ type SubjectsOptions struct {
 	MaxCodes int               // codes that an interaction may send; 5 by default (LK-14)
 	Methods  []symbolon.Method // ways in which codes are sent; SMS and spoken calls by default
 	Lockout  lockout.Policy    // per customer and method, over all employees (LK-11); lockout.Codes by default
+	Guarded  []string          // operations, such as "sim.change": when a proof for one fails, the customer is told by the Notifier, and ActorsOptions.Alert, which may hold the method (LK-13)
+	Suspect  int               // customers in a day at whom one employee's proofs fail before ActorsOptions.Alert is told; 10 by default, 64 at most (LK-12)
 	Failed   func(error)       // told when a message could not be delivered; it will be tried again. Nil tells nobody
 }
 
@@ -64,6 +66,7 @@ func NewSubjects(a *Actors, send Sender, opts *SubjectsOptions) (*Subjects, erro
 		o.Methods = []symbolon.Method{symbolon.MethodSMS, symbolon.MethodCall}
 	}
 	o.Methods = slices.Clone(o.Methods)
+	o.Suspect, o.Guarded = cmp.Or(o.Suspect, 10), slices.Clone(o.Guarded)
 	need(a != nil, "Actors")
 	f, isFunc := send.(SenderFunc)
 	need(send != nil && (!isFunc || f != nil), "a Sender")
@@ -72,6 +75,7 @@ func NewSubjects(a *Actors, send Sender, opts *SubjectsOptions) (*Subjects, erro
 	need(o.Proof > 0 && o.Proof <= o.Longest, "Proof of at most Longest")
 	need(o.CodeLife > 0 && o.CodeLife <= maxCodeLife, "CodeLife of at most 10 minutes")
 	need(o.MaxCodes > 0 && o.MaxCodes <= 20, "MaxCodes of 1 to 20")
+	need(o.Suspect > 0 && o.Suspect <= maxSuspects, "Suspect of 1 to 64")
 	for i, m := range o.Methods {
 		need(!slices.Contains(o.Methods[:i], m), fmt.Sprintf("Methods with %q only once", string(m)))
 		need(m == symbolon.MethodSMS || m == symbolon.MethodCall, fmt.Sprintf("Methods that carry a code to a telephone, which %q does not (AN-24)", string(m)))

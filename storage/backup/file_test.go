@@ -93,6 +93,7 @@ func TestKindsAreMatchedWhole(t *testing.T) {
 		"actor/stamp/s/1":       gone,
 		"actor/mia/sessions":    gone,
 		"person/mia/unlocked":   stays,
+		"actor/mia/failing":     stays,
 		"interaction/i1":        contact,
 		"policy/head":           stays,
 		"audit/1/2":             recorded,

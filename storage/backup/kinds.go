@@ -36,6 +36,7 @@ var kinds = []struct {
 	{"actor/*/key/*", credit},
 	{"actor/*/sessions", gone},
 	{"actor/*/s/*", gone},
+	{"actor/*/failing", stays},
 	{"phantom/*/lock/*", locked},
 	{"person/*/unlocked", stays},
 	{"subject/*/stamp", stamped},
