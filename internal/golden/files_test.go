@@ -29,6 +29,7 @@ var kinds = []struct{ file, name string }{
 	{"actor-session", "actor/*/s/*"},
 	{"actor-sessions", "actor/*/sessions"},
 	{"phantom-lock", "phantom/*/lock/*"},
+	{"actor-failing", "actor/*/failing"},
 	{"person-unlocked", "person/*/unlocked"},
 	{"subject-stamp", "subject/*/stamp"},
 	{"subject-lock", "subject/*/lock/*"},

@@ -94,6 +94,14 @@ var readers = map[string]func(*testing.T, *world, folder){
 		_, err := w.actors.SignIn(t.Context(), "nobody", "wrong")
 		require.NotZero(t, refused(t, err, authn.ReasonUnknown).Until, "who does not exist is locked like anybody")
 	},
+	"actor-failing": func(t *testing.T, w *world, f folder) { // mia failed at cust-43
+		claim, id, _ := w.ask(f, "call-4", "cust-42")
+		_, err := w.subjects.Confirm(t.Context(), claim, id, "wrong")
+		refused(t, err, authn.ReasonWrong)
+		page, err := w.log.List(t.Context(), audit.Query{Event: "employee.failing"})
+		require.NoError(t, err)
+		require.Len(t, page.Records, 1, "cust-42 is the second")
+	},
 	"person-unlocked": func(t *testing.T, w *world, f folder) { // olga unlocked dora
 		host := w.actors.AsHost("test")
 		require.NoError(t, host.SetPassword(t.Context(), "dora", passwordOf("dora")+" anew"))

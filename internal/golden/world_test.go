@@ -175,7 +175,7 @@ func newWorld(t *testing.T, store *memory.Store) *world {
 	require.NoError(t, err)
 	w.actors, err = authn.NewActors(w.realm, &authn.ActorsOptions{Policy: w.tree, Hasher: hasher, Notifier: w.post})
 	require.NoError(t, err)
-	w.subjects, err = authn.NewSubjects(w.actors, w.post, nil)
+	w.subjects, err = authn.NewSubjects(w.actors, w.post, &authn.SubjectsOptions{Suspect: 2})
 	require.NoError(t, err)
 	key, err := token.KeyFrom(ed25519.NewKeyFromSeed([]byte("an Ed25519 seed for golden files")))
 	require.NoError(t, err)
