@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -174,7 +175,10 @@ func (c *commit) tells(p *proposal, events ...string) (recs []audit.Record, err 
 	}
 	for _, event := range events {
 		r := c.rec
-		r.Event, r.Outcome, r.Resource, r.Detail = event, audit.Succeeded, "Org/"+string(c.diff.Steps[0].org), detail
+		r.Event, r.Outcome, r.Resource, r.Detail = event, audit.Succeeded, "Org/"+string(c.diff.Steps[0].org), maps.Clone(detail)
+		if event == eventChanged { // a tree that was put back has fewer changes than the log
+			r.Detail["number"] = strconv.FormatUint(c.from.head.N+1, 10)
+		}
 		if r.ID, err = table.NewID(c.parts.Rand, ""); err != nil {
 			return nil, err
 		}

@@ -87,6 +87,7 @@ func TestChangeAndApproval(t *testing.T) {
 		require.Equal(t, "Org/owner", rec.Resource)
 		require.Equal(t, "olga omar "+digest, rec.Detail["proposed_by"]+" "+rec.Detail["approved_by"]+" "+rec.Detail["digest"])
 		require.Contains(t, rec.Detail["change"], `looser: "rival" password.expiry 90d, was 60d`)
+		require.Equal(t, "3", rec.Detail["number"], "of the changes of this tree, so that one that was put back shows")
 	})
 }
 
