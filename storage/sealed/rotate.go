@@ -15,9 +15,11 @@ const scanPage = 256
 
 // Rotate gives a tenant a new key, seals all its records with it and retires
 // every older key, while others go on to read and write. It returns how many
-// records it sealed anew. It takes at least twice Options.Refresh, after which
-// every process uses the new key; call it once a year, and at once when a key
-// may have leaked.
+// records it sealed anew. It takes at least four times Options.Refresh: after the
+// first two every process uses the new key, and in the others arrives what an
+// engine applies although its caller has left, as MariaDB does with a statement
+// that waits for a row. What comes still later is refused when it is read. Call it
+// once a year, and at once when a key may have leaked.
 //
 // If it fails or ctx ends, nothing is lost: old keys stay until a later Rotate
 // has come to its end. A record that does not open ends it with [ErrRefused].
@@ -31,18 +33,20 @@ func (s *Store) Rotate(ctx context.Context, tenant string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	// No process seals with an older key once its ring is stale, and what was
-	// under way then has ended.
-	select {
-	case <-time.After(2 * s.opt.Refresh):
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	}
+	// No process seals with an older key once its ring is stale, and for its caller
+	// what was under way then has ended. A second look finds what had not at the engine.
 	resealed := 0
-	for sh := range table.Shard(table.Shards) {
-		n, err := s.resealShard(ctx, table.Name(tenant, sh.String()), number)
-		if resealed += n; err != nil {
-			return resealed, fmt.Errorf("sealed: rotate: %w", err)
+	for range 2 {
+		select {
+		case <-time.After(2 * s.opt.Refresh):
+		case <-ctx.Done():
+			return resealed, context.Cause(ctx)
+		}
+		for sh := range table.Shard(table.Shards) {
+			n, err := s.resealShard(ctx, table.Name(tenant, sh.String()), number)
+			if resealed += n; err != nil {
+				return resealed, fmt.Errorf("sealed: rotate: %w", err)
+			}
 		}
 	}
 	return resealed, s.change(ctx, name, func(l []link, _ uint32) ([]link, error) {

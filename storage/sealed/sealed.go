@@ -59,7 +59,9 @@ type Options struct {
 	// Refresh is how long a process works with the keys that it knows before it
 	// asks the store whether they have changed; 30 seconds by default. A key
 	// that was retired elsewhere is refused here at the latest after that time,
-	// and a rotation waits twice as long for all processes.
+	// and a rotation waits twice as long for all processes, and then for their
+	// engine. Twice as long should be more than an engine keeps a statement waiting
+	// for a row, which in MySQL is innodb_lock_wait_timeout, 50 seconds.
 	Refresh time.Duration
 
 	Now  func() time.Time // time.Now by default

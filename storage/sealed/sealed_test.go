@@ -375,7 +375,7 @@ func TestRotationKeepsExpiries(t *testing.T) {
 		n, err := s.Rotate(t.Context(), "acme")
 		require.NoError(t, err)
 		require.Equal(t, 3, n)
-		require.Equal(t, time.Minute, time.Since(began), "twice Refresh, for the other processes")
+		require.Equal(t, 2*time.Minute, time.Since(began), "twice Refresh for the other processes, and again for their engine")
 		for _, want := range []storage.Op{soon, late} {
 			got := get(t, s, "acme/3f", want.Name)
 			require.Equal(t, want.Value, got.Value)
@@ -385,6 +385,60 @@ func TestRotationKeepsExpiries(t *testing.T) {
 		o.Cond = storage.Absent
 		commit(t, s, "acme/3f", o)
 	})
+}
+
+// dawdling is an engine that goes on with a commit whose caller has left.
+type dawdling struct {
+	storage.Store
+	by time.Duration
+}
+
+func (d dawdling) Commit(ctx context.Context, b storage.Batch) error {
+	if b.Shard == "~keys" {
+		return d.Store.Commit(ctx, b)
+	}
+	time.AfterFunc(d.by, func() { _ = d.Store.Commit(context.WithoutCancel(ctx), b) })
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A commit that the engine applies after everybody has turned to the new key is
+// sealed anew while the rotation waits, and refused when it comes after that. It
+// never passes for an absent record, and never for a good one.
+func TestALateWriteIsRotatedOrRefused(t *testing.T) {
+	for _, c := range []struct {
+		because string
+		by      time.Duration
+		refused bool
+	}{
+		{"before the rotation looks", 50 * time.Second, false},
+		{"between its two looks", 110 * time.Second, false},
+		{"after the old key was retired", 130 * time.Second, true},
+	} {
+		t.Run(c.because, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				inner := memory.New()
+				here, there := over(t, inner, nil), over(t, dawdling{inner, c.by}, nil)
+				commit(t, here, "acme/00", put("a", "1"))
+				get(t, there, "acme/00", "a") // it knows the key
+				wrote := make(chan error)
+				go func() {
+					wrote <- there.Commit(t.Context(), storage.Batch{Shard: "acme/00", Now: time.Now(), Ops: []storage.Op{put("late", "2")}})
+				}()
+				_, err := here.Rotate(t.Context(), "acme")
+				require.NoError(t, err)
+				require.ErrorIs(t, <-wrote, context.DeadlineExceeded)
+				time.Sleep(time.Minute)
+				found, err := over(t, inner, nil).Get(t.Context(), "acme/00", "late")
+				if c.refused {
+					refused(t, err, sealed.ReasonRetired, c.because)
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, "2", string(found[0].Value))
+			})
+		})
+	}
 }
 
 // No process writes with a key that is being retired: what it knows of keys grows
