@@ -88,7 +88,8 @@ const (
 
 // harmless are the events that change nothing which a restore could undo.
 var harmless = []string{"key.made", "account.unlocked", "customer.unlocked", "unlock.reciprocal", "signout", "sessions.ended", "proofs.ended", "method.bound", "challenge.sent",
-	"interaction.joined", "interaction.ended", "decision", "act", "policy.proposed", "tenant.exported", "tenant.imported", "tenant.fenced", "tenant.unfenced"}
+	"interaction.joined", "interaction.ended", "decision", "act", "policy.proposed", "policy.approved", "policy.withdrawn",
+	"tenant.exported", "tenant.imported", "tenant.fenced", "tenant.unfenced"}
 
 // since returns the name behind which all audit records lie that a backup may
 // have missed. A record that counts is named after the start of its day.
