@@ -5,9 +5,9 @@
 // this code. [Check] runs the same cases without a *testing.T, for a self-test
 // command of the host.
 //
-// The package also has three wrappers for tests of code that uses a store:
-// [Lossy] loses replies, [Strict] watches that the caller stays within the
-// contract, [Counting] counts calls.
+// The package also has wrappers for tests of code that uses a store: [Lossy] loses
+// replies, [Troubled] delays and fails, [Strict] watches that the caller stays
+// within the contract, [Counting] counts calls.
 package storagetest
 
 import (

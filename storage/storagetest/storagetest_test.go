@@ -131,3 +131,28 @@ func TestStrictSeesWhoLeavesTheContract(t *testing.T) {
 		require.Contains(t, c.said[0], row.says, row.because)
 	}
 }
+
+// What fails has not reached the store, and what is delayed has not gone wrong.
+func TestTroubled(t *testing.T) {
+	errDown := errors.New("down")
+	inner, down, called := memory.New(), false, []string{}
+	s := Troubled(inner, func(_ context.Context, method string) error {
+		called = append(called, method)
+		if down {
+			return errDown
+		}
+		return nil
+	})
+	x := &trial{ctx: t.Context(), store: s, shard: "s", now: t0}
+	o := x.commit(put("a", "1"))
+	x.kept(o)
+	x.lists("", "", 9, "a")
+	require.Equal(t, []string{"Commit", "Get", "Scan"}, called)
+	down = true
+	require.ErrorIs(t, x.try(put("a", "2")), errDown)
+	_, err := s.Get(t.Context(), "s", "a")
+	require.ErrorIs(t, err, errDown)
+	_, err = s.Scan(t.Context(), "s", "", "", 9)
+	require.ErrorIs(t, err, errDown)
+	x.on(inner).kept(o)
+}

@@ -36,6 +36,43 @@ func (l *lossy) Commit(ctx context.Context, b storage.Batch) error {
 	return err
 }
 
+// Troubled returns s with trouble before each call: f is told the name of the
+// method and may wait, to delay it, or return an error, which the caller then gets
+// in the place of an answer; nothing has reached s then. It is called from as many
+// goroutines as there are calls.
+func Troubled(s storage.Store, f func(ctx context.Context, method string) error) storage.Store {
+	return &troubled{s, f}
+}
+
+type troubled struct {
+	storage.Store
+	before func(ctx context.Context, method string) error
+}
+
+// Unwrap returns the store itself, so that nothing is hidden by the trouble.
+func (w *troubled) Unwrap() storage.Store { return w.Store }
+
+func (w *troubled) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {
+	if err := w.before(ctx, "Get"); err != nil {
+		return nil, err
+	}
+	return w.Store.Get(ctx, shard, names...)
+}
+
+func (w *troubled) Scan(ctx context.Context, shard, prefix, after string, limit int) ([]storage.Record, error) {
+	if err := w.before(ctx, "Scan"); err != nil {
+		return nil, err
+	}
+	return w.Store.Scan(ctx, shard, prefix, after, limit)
+}
+
+func (w *troubled) Commit(ctx context.Context, b storage.Batch) error {
+	if err := w.before(ctx, "Commit"); err != nil {
+		return err
+	}
+	return w.Store.Commit(ctx, b)
+}
+
 // Counted is a store that counts the calls to it, see [Counting].
 type Counted struct {
 	storage.Store
