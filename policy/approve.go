@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,29 +39,32 @@ func (t *Tree) Approve(ctx context.Context, by symbolon.Principal, id, digest st
 		if err != nil || d.Digest() != p.Digest || p.Digest != digest {
 			return refuse(ReasonStale, "the tree has changed, or something else was read")
 		}
-		persons, err := t.weigh(ctx, &p, d)
+		now, persons, err := t.weigh(ctx, p, d)
 		switch {
 		case err != nil:
 			return err
 		case among(persons, actor):
 			return refuse(ReasonSamePerson, fmt.Sprintf("it was proposed by %q", p.By))
 		}
-		if out = p.shown(id, d); p.by(actor.ID) {
-			return nil
-		}
-		held, err := t.held(ctx, actor, out.Missing)
+		before := p.of(actor.ID)
+		now = now.without(actor.ID)
+		held, err := t.held(ctx, actor, now.missing(d))
 		switch {
 		case err != nil:
 			return err
-		case len(held) == 0:
-			return refuse(ReasonAuthority, fmt.Sprintf("holds none at %q", out.Missing))
+		case len(held) == 0 && before == nil:
+			return refuse(ReasonAuthority, fmt.Sprintf("holds none at %q", now.missing(d)))
+		case len(held) > 0:
+			word := Approval{By: actor.ID, For: held, Time: t.parts.Now().Truncate(time.Second)}
+			now.Approvals, p.Approvals = append(now.Approvals, word), append(p.without(actor.ID).Approvals, word)
 		}
-		word := Approval{By: actor.ID, For: held, Time: t.parts.Now().Truncate(time.Second)}
-		p.Approvals = append(p.Approvals, word)
 		rec.Reason = p.Reason
 		c := commit{Tree: t, id: id, from: s, after: after, diff: d, rec: rec}
-		if out = p.shown(id, d); out.Done {
+		switch out = now.shown(id, d); {
+		case out.Done:
 			return c.change(ctx, &p)
+		case before != nil && (len(held) == 0 || slices.Equal(before, held)):
+			return nil // heard already
 		}
 		return c.wait(ctx, eventApproved, p)
 	})
@@ -102,12 +106,13 @@ func (t *Tree) Proposals(ctx context.Context) ([]Proposal, error) {
 		_, d, err := t.plan(s.forest, p.Steps)
 		stale := err != nil || d.Digest() != p.Digest
 		var refusal *Refusal
-		if _, err := t.weigh(ctx, &p, d); errors.As(err, &refusal) {
+		now, _, err := t.weigh(ctx, p, d)
+		if errors.As(err, &refusal) {
 			stale = true
 		} else if err != nil {
 			return nil, failed(err)
 		}
-		list[i] = p.shown(ids[i], d)
+		list[i] = now.shown(ids[i], d)
 		list[i].Stale, list[i].Done = stale, false
 	}
 	return list, nil
@@ -135,5 +140,6 @@ func (t *Tree) waiting(v *table.View, id string) (p proposal, ok bool, err error
 		return p, false, nil
 	}
 	p, err = verify[proposal](t, proposalName(id), s)
-	return p, err == nil && t.parts.Now().Before(p.Expires), err // however long a writer of the database has kept it
+	p.mac = s.MAC
+	return p, err == nil && v.Now().Before(p.Expires), err // however long a writer of the database has kept it
 }

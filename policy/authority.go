@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/audit"
@@ -75,33 +76,32 @@ func (t *Tree) word(ctx context.Context, id symbolon.ActorID, orgs []symbolon.Or
 	return a, held, err
 }
 
-// weigh reads anew what every word in a proposal is worth: authority that was withdrawn between a proposal and its
-// approval, or a person who has left, must not change anything. A proposal whose proposer holds none any more is stale.
-// persons are those that the proposer was and is, of whom none approves (S22).
-func (t *Tree) weigh(ctx context.Context, p *proposal, d Difference) (persons []symbolon.PersonID, err error) {
+// weigh returns the proposal with what every word in it is worth now: authority that was withdrawn between a proposal and
+// its approval, or a person who has left, must not change anything. One whose proposer holds none any more is refused as
+// stale. persons are those that the proposer was and is, of whom none approves (S22).
+func (t *Tree) weigh(ctx context.Context, p proposal, d Difference) (_ proposal, persons []symbolon.PersonID, err error) {
 	if !p.Host {
 		by, held, err := t.word(ctx, p.By, d.Needs)
 		switch {
 		case err != nil:
-			return nil, err
+			return p, nil, err
 		case len(held) == 0:
-			return nil, refuse(ReasonStale, fmt.Sprintf("%q, who proposed it, holds no authority in it any more", p.By))
+			return p, nil, refuse(ReasonStale, fmt.Sprintf("%q, who proposed it, holds no authority in it any more", p.By))
 		}
 		p.Held, persons = held, []symbolon.PersonID{p.Person, by.Person}
 	}
-	approvals := make([]Approval, len(p.Approvals))
+	p.Approvals = slices.Clone(p.Approvals)
 	for i, a := range p.Approvals {
 		by, held, err := t.word(ctx, a.By, a.For)
 		if err != nil {
-			return nil, err
+			return p, nil, err
 		}
 		if among(persons, by) {
 			held = nil
 		}
-		approvals[i] = Approval{By: a.By, For: held, Time: a.Time}
+		p.Approvals[i].For = held
 	}
-	p.Approvals = approvals
-	return persons, nil
+	return p, persons, nil
 }
 
 // among reports whether somebody is, or may be, one of the persons.

@@ -128,6 +128,39 @@ func TestWordsAreWeighedAnew(t *testing.T) {
 	}
 }
 
+// A word that counts again is heard again, and what everybody has agreed to is carried out by the next who says so.
+func TestAuthorityComesBack(t *testing.T) {
+	h := newHouseOf(t, memory.New(), maps.Clone(people))
+	ctx := t.Context()
+	h.who.below["owner"] = []symbolon.OrgID{"owner"}
+	p, err := h.tree.Change(ctx, h.is("bea"), "sold", policy.Move("shop", "rival"))
+	require.NoError(t, err)
+	digest := p.Difference.Digest()
+	p, err = h.tree.Approve(ctx, h.is("rui"), p.ID, digest)
+	require.NoError(t, err)
+	h.who.below["rival"] = nil // rui is on leave
+	p, err = h.tree.Approve(ctx, h.is("olga"), p.ID, digest)
+	require.NoError(t, err)
+	require.False(t, p.Done)
+	require.Equal(t, []symbolon.OrgID{"rival"}, p.Missing)
+	h.who.below["rival"] = []symbolon.OrgID{"rival"}
+
+	waiting, err := h.tree.Proposals(ctx)
+	require.NoError(t, err)
+	require.Empty(t, waiting[0].Missing, "all agree now")
+	_, err = h.tree.Approve(ctx, h.is("bea"), p.ID, digest)
+	h.refused(err, policy.ReasonSamePerson, "but who proposed it does not say when")
+	p, err = h.tree.Approve(ctx, h.is("olga"), p.ID, digest)
+	require.NoError(t, err)
+	require.True(t, p.Done)
+	require.Equal(t, 60*day, h.expiry("shop"))
+	f, err := h.tree.Forest(ctx)
+	require.NoError(t, err)
+	for _, n := range f.Nodes() {
+		require.False(t, n.Org == "shop" && n.Parent != "rival", "done means in force")
+	}
+}
+
 // S8: a directory or an authority that cannot answer approves nothing, and the list says that it cannot.
 func TestNobodyKnowsWhoHoldsAuthority(t *testing.T) {
 	h := newHouse(t, memory.New())

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -107,7 +109,7 @@ func (c *commit) change(ctx context.Context, p *proposal) error {
 			if err != nil {
 				return err
 			}
-			if !ok || len(was.Approvals) != len(p.Approvals)-1 {
+			if !ok || !bytes.Equal(was.mac, p.mac) {
 				return errMoved
 			}
 			tx.Delete(proposalName(c.id))
@@ -127,25 +129,29 @@ func (c *commit) change(ctx context.Context, p *proposal) error {
 	return err
 }
 
-// wait writes the proposal, whose last approval is new, and the record.
+// wait writes the proposal, and the record.
 func (c *commit) wait(ctx context.Context, event string, p proposal) error {
 	recs, err := c.tells(&p, event)
 	if err != nil {
 		return err
 	}
 	name := proposalName(c.id)
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	now := signed{body, c.mac(name, body)}
 	_, err = c.space.Update(ctx, shard, []string{name}, func(tx *table.Tx) error {
-		was, ok, err := c.waiting(tx.View, c.id)
-		n := len(p.Approvals)
+		was, _, err := c.waiting(tx.View, c.id)
 		switch {
 		case err != nil:
 			return err
-		case ok && (n == 0 || was.by(p.Approvals[n-1].By)): // the reply was lost
+		case bytes.Equal(was.mac, now.MAC): // the reply was lost
 			return nil
-		case n > 0 && (!ok || len(was.Approvals) != n-1):
+		case !bytes.Equal(was.mac, p.mac):
 			return errMoved
 		}
-		return errors.Join(c.sign(tx, name, p, p.Expires), addAll(tx, recs))
+		return errors.Join(table.Put(tx, name, now, p.Expires), addAll(tx, recs))
 	})
 	return err
 }

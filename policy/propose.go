@@ -45,6 +45,8 @@ type proposal struct {
 	Held      []symbolon.OrgID  `json:"held,omitempty"` // where the proposer held authority
 	Expires   time.Time         `json:"expires"`
 	Approvals []Approval        `json:"approvals,omitempty"`
+
+	mac []byte // of the record that it was read from; nil: it is new
 }
 
 // missing returns where somebody must still agree. The proposer's authority counts for what is needed, never for the
@@ -69,8 +71,20 @@ func (p proposal) missing(d Difference) []symbolon.OrgID {
 
 func (p proposal) proposer() string { return either(p.Host, "host", string(p.By)) }
 
-func (p proposal) by(a symbolon.ActorID) bool {
-	return slices.ContainsFunc(p.Approvals, func(one Approval) bool { return one.By == a })
+// of returns for what somebody has approved it; nil: they have not.
+func (p proposal) of(a symbolon.ActorID) []symbolon.OrgID {
+	for _, one := range p.Approvals {
+		if one.By == a {
+			return one.For
+		}
+	}
+	return nil
+}
+
+// without returns it as if somebody had not approved it.
+func (p proposal) without(a symbolon.ActorID) proposal {
+	p.Approvals = slices.DeleteFunc(slices.Clone(p.Approvals), func(one Approval) bool { return one.By == a })
+	return p
 }
 
 func (p proposal) shown(id string, d Difference) Proposal {
