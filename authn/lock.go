@@ -68,31 +68,15 @@ func others(by symbolon.Facts, person symbolon.PersonID) error {
 // Unlock is [Actors.Unlock] on the host's own word.
 func (h Host) Unlock(ctx context.Context, id symbolon.ActorID) error {
 	r, err := h.ruling(ctx, id, "account.unlocked", lockout.Unlock())
+	if err == nil && h.by != nil && !h.dry { // the host is no colleague
+		err = h.actors.favour(ctx, h.by.Actor.Person, &r)
+	}
 	if err != nil {
 		return err
 	}
-	a := h.actors
-	if h.by == nil || h.dry { // the host is no colleague
-		_, err := a.rule(ctx, r)
-		return err
-	}
-	what := r
-	what.dry = true
-	opens, err := a.rule(ctx, what)
-	if err == nil && opens {
-		since, err := a.pair(ctx, h.by.Actor.Person, r.person)
-		if err != nil {
-			return failed(err)
-		}
-		if !since.IsZero() {
-			r.mutual = r.rec
-			r.mutual.Event, r.mutual.Reason = "unlock.reciprocal", "the two unlocked each other"
-			r.mutual.Detail = map[string]string{"by": string(h.by.Actor.Person), "of": string(r.person), "since": formatTime(since)}
-		}
-	}
-	opened, err := a.rule(ctx, r)
-	if opened && r.mutual.Event != "" {
-		a.alert(r.mutual)
+	opened, err := h.actors.rule(ctx, r)
+	if opened && r.mutual != nil {
+		h.actors.alert(*r.mutual)
 	}
 	return err
 }
@@ -130,9 +114,12 @@ func (h Host) ruling(ctx context.Context, id symbolon.ActorID, event string, e l
 	if err != nil {
 		return ruling{}, failed(err)
 	}
-	r := ruling{event: e, shard: acc.shard, lock: acc.lock(), policy: lim.lockout, person: actor.Person, dry: h.dry,
-		rec: h.record("", event, actor, nil)}
-	r.tell, err = a.notice(Notice{Actor: id, Event: event})
+	r := ruling{event: e, shard: acc.shard, lock: acc.lock(), policy: lim.lockout, person: actor.Person, dry: h.dry}
+	auditID, err := table.NewID(a.parts.Rand, "")
+	if err == nil {
+		r.tell, err = a.notice(Notice{Actor: id, Event: event})
+	}
+	r.rec = h.record(auditID, event, actor, nil)
 	return r, failed(err)
 }
 
@@ -222,9 +209,12 @@ func (h SubjectHost) ruling(ctx context.Context, id symbolon.SubjectID, m symbol
 	if err != nil {
 		return ruling{}, failed(err)
 	}
-	r := ruling{event: e, shard: table.ShardOf("subject", string(id)), lock: lockName(id, m), policy: cust.lockout, dry: h.dry,
-		rec: h.record("", event, id, map[string]string{"method": string(m)})}
-	r.tell, err = s.actors.notice(Notice{Subject: id, Method: m, Event: event})
+	r := ruling{event: e, shard: table.ShardOf("subject", string(id)), lock: lockName(id, m), policy: cust.lockout, dry: h.dry}
+	auditID, err := table.NewID(s.parts.Rand, "")
+	if err == nil {
+		r.tell, err = s.actors.notice(Notice{Subject: id, Method: m, Event: event})
+	}
+	r.rec = h.record(auditID, event, id, map[string]string{"method": string(m)})
 	return r, failed(err)
 }
 
@@ -238,18 +228,13 @@ type ruling struct {
 	ends   func(*table.Tx) error // what ends with it, in the same commit; nil: nothing
 	tell   posted
 	rec    audit.Record
-	mutual audit.Record      // that two unlocked each other; without an Event: they did not
+	mutual *audit.Record     // that two unlocked each other; nil: they did not
 	person symbolon.PersonID // whose lock it is
 	dry    bool
 }
 
 // rule carries a ruling out, and reports whether it made a difference.
 func (c *core) rule(ctx context.Context, r ruling) (changed bool, err error) {
-	for _, rec := range []*audit.Record{&r.rec, &r.mutual} {
-		if rec.ID, err = table.NewID(c.parts.Rand, ""); err != nil {
-			return false, failed(err)
-		}
-	}
 	if r.policy.Validate() != nil && r.event == lockout.Hold() {
 		r.policy = lockout.Default() // whose organisation is in no tree can be held all the same
 	}
@@ -275,7 +260,7 @@ func (c *core) rule(ctx context.Context, r ruling) (changed bool, err error) {
 					return err
 				}
 			}
-			if r.mutual.Event != "" {
+			if r.mutual != nil {
 				if err := r.mutual.Add(tx); err != nil {
 					return err
 				}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/audit"
 	"github.com/symbolon-auth/symbolon/internal/table"
 )
 
@@ -34,6 +35,26 @@ func (u unlocks) with(by symbolon.PersonID, now time.Time) unlocks {
 
 func unlocksOf(p symbolon.PersonID) (table.Shard, string) {
 	return table.ShardOf("person", string(p)), table.Name("person", string(p), "unlocked")
+}
+
+// favour remembers what one person is about to do for another, and adds to the
+// ruling the report that the other did the same. What would open nothing is none.
+func (a *Actors) favour(ctx context.Context, by symbolon.PersonID, r *ruling) error {
+	would := *r
+	would.dry = true
+	if opens, err := a.rule(ctx, would); err != nil || !opens {
+		return nil // which the ruling itself is about to find out, and to record
+	}
+	since, err := a.pair(ctx, by, r.person)
+	if err != nil || since.IsZero() {
+		return failed(err)
+	}
+	m := r.rec
+	m.Event, m.Outcome, m.Reason = "unlock.reciprocal", audit.Succeeded, "the two unlocked each other"
+	m.Detail = map[string]string{"by": string(by), "of": string(r.person), "since": formatTime(since)}
+	m.ID, err = table.NewID(a.parts.Rand, "")
+	r.mutual = &m
+	return failed(err)
 }
 
 // pair remembers that one person is about to unlock another, and returns when the

@@ -49,6 +49,9 @@ func (r *ring) reported() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	require.Len(r.t, r.alerts, len(page.Records), "the host is told of each that is recorded")
+	for i := range page.Records {
+		require.Equal(r.t, page.Records[i].ID, r.alerts[i].ID)
+	}
 	return len(page.Records)
 }
 
