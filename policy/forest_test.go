@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -157,6 +158,33 @@ func TestPasswords(t *testing.T) {
 		require.Equal(t, want, e.Password(), org)
 		require.NoError(t, e.Password().Validate())
 	}
+}
+
+// C9, C10, PW-27: a ready policy, or what was made of several, goes into a tree as it is.
+func TestProfilesInATree(t *testing.T) {
+	joined, err := password.Combine("PCI", password.NIST(), password.PCI(), password.EmployeeClassic())
+	require.NoError(t, err)
+	every := password.Policy{MinLength: 20, MaxLength: 100, Classes: password.Letter | password.Symbol, Sequences: true, Repeats: true, AllowCommon: true,
+		History: 24, MinChanged: 16, MinAge: time.Hour, Expiry: 60 * 24 * time.Hour, Notice: 24 * time.Hour, TemporaryLife: time.Minute}
+	for _, p := range []password.Policy{{}, password.NIST().Policy, password.PCI().Policy, password.CustomerClassic().Policy, password.EmployeeClassic().Policy,
+		joined, every, {Expiry: 24 * time.Hour}} {
+		f, err := NewForest(Node{"top", "", PasswordSettings(p)})
+		require.NoError(t, err)
+		e, err := f.Effective("top")
+		require.NoError(t, err)
+		want := p
+		if want.MinLength == 0 {
+			want.MinLength, want.MaxLength, want.TemporaryLife = 15, 256, 24*time.Hour // the default, here and there
+		}
+		require.Equal(t, want, e.Password())
+	}
+	members := reflect.TypeFor[password.Policy]()
+	for i := range members.NumField() {
+		require.False(t, reflect.ValueOf(every).Field(i).IsZero(), "%s is not passed on", members.Field(i).Name)
+	}
+	_, err = NewForest(Node{"top", "", PasswordSettings(password.Policy{MinLength: 7, Expiry: time.Hour})})
+	require.ErrorContains(t, err, "password.expiry 1h must be a duration in days")
+	require.ErrorContains(t, err, "password.minLength 7 characters must be")
 }
 
 // S8: what is not known lets nobody in.

@@ -7,10 +7,36 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/symbolon-auth/symbolon/password"
 )
 
 // Settings are what an organisation wishes. A field that is not in it is inherited.
 type Settings map[Field]Value
+
+// PasswordSettings returns what a policy for passwords demands, as an organisation wishes it: a ready one such as that of
+// password.PCI, or what password.Combine makes of several. What it leaves to the default is inherited.
+func PasswordSettings(p password.Policy) Settings {
+	s := Settings{}
+	wish := func(is bool, f Field, v Value) {
+		if is {
+			s[f] = v
+		}
+	}
+	wish(p.MinLength != 0, PasswordMinLength, Count(p.MinLength))
+	wish(p.MaxLength != 0, PasswordMaxLength, Count(p.MaxLength))
+	wish(p.Classes != 0, PasswordClasses, Names(strings.Fields(p.Classes.String())...))
+	wish(p.Sequences, PasswordSequences, Flag(true))
+	wish(p.Repeats, PasswordRepeats, Flag(true))
+	wish(p.AllowCommon, PasswordCommon, Flag(false))
+	wish(p.History != 0, PasswordHistory, Count(p.History))
+	wish(p.MinChanged != 0, PasswordChanged, Count(p.MinChanged))
+	wish(p.MinAge != 0, PasswordMinAge, Span(p.MinAge))
+	wish(p.Expiry != 0, PasswordExpiry, Span(p.Expiry))
+	wish(p.Expiry != 0, PasswordNotice, Span(p.Notice))
+	wish(p.TemporaryLife != 0, PasswordTemporary, Span(p.TemporaryLife))
+	return s
+}
 
 // wrong returns what is the matter with the settings by themselves.
 func (s Settings) wrong() Breaches {

@@ -153,7 +153,8 @@ func (s Step) apply(nodes map[symbolon.OrgID]Node) *Breach {
 }
 
 // Steps returns what turns the forest from into f, in an order in which it can be done: parents are added before their
-// children, and removed after them.
+// children, and removed after them. Where there are more than [MaxSteps], it takes several changes, each of which must
+// stand by itself: additions do in this order, while what tightens goes through from below.
 func (f *Forest) Steps(from *Forest) []Step {
 	var steps []Step
 	for _, org := range f.order {
