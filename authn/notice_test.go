@@ -1,8 +1,10 @@
 package authn_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/symbolon-auth/symbolon/audit"
 	"github.com/symbolon-auth/symbolon/authn"
 	"github.com/symbolon-auth/symbolon/password"
+	"github.com/symbolon-auth/symbolon/storage/memory"
 )
 
 // S14, AN-26, PW-25, AU-10: a customer is told what happened to the method by which they prove who they are.
@@ -67,5 +70,35 @@ func TestOwnersAreTold(t *testing.T) {
 		told("mia account.locked")
 		require.NoError(t, d.actors.Unlock(ctx, tom, "mia", "seen her badge"))
 		told("mia account.unlocked")
+	})
+}
+
+// AU-10: a notice that could not be delivered with its change, or whose process died in between, still goes out.
+func TestANoticeGoesOutLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, mail := newDesk(t, memory.New()), &mailbox{}
+		down, failed := true, 0
+		notify := authn.NotifierFunc(func(ctx context.Context, n authn.Notice) error {
+			if down {
+				return errDown
+			}
+			return mail.Notify(ctx, n)
+		})
+		open := func() *authn.Actors {
+			a, err := authn.NewActors(d.realm, &authn.ActorsOptions{Hasher: testHasher(t), Notifier: notify, Failed: func(error) { failed++ }})
+			require.NoError(t, err)
+			return a
+		}
+		require.NoError(t, open().ChangePassword(t.Context(), "mia", right, right+" anew"))
+		synctest.Wait()
+		require.Equal(t, 1, failed, "the change stands, and the host knows that nobody was told")
+		down = false
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- open().RunNotices(ctx) }() // another process
+		time.Sleep(time.Minute)
+		stop()
+		require.ErrorIs(t, <-done, context.Canceled)
+		require.Equal(t, "mia password.changed", mail.events(), "once")
 	})
 }

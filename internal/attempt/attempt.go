@@ -11,6 +11,7 @@ package attempt
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"sync"
@@ -25,6 +26,7 @@ const (
 	maxWait    = 3 * time.Second        // how long they wait before they are turned away, uncounted
 	minPause   = 10 * time.Millisecond  // between two looks
 	maxPause   = 100 * time.Millisecond // with jitter, so that they do not look in step
+	maxLooks   = 3                      // comparisons of one guess, where the secret is replaced again and again
 )
 
 // Gate runs attempts in one Space. It is safe for concurrent use.
@@ -46,7 +48,7 @@ type Try struct {
 	Shard  table.Shard
 	Lock   string   // name of the record with the lockout.State
 	Secret string   // name of the record that holds what is compared
-	Still  string   // name of the record that must say the same when it is settled; Secret if empty
+	Still  string   // name of the record that must say the same when it is settled, or it is compared anew; Secret if empty. The commit is not held to it: what Settle writes must be void if it has moved
 	With   []string // further names that Verify and Settle read
 	Policy lockout.Policy
 
@@ -114,7 +116,7 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 	}
 
 	var reserved lockout.Answer
-	view, err := g.space.Update(ctx, t.Shard, append([]string{t.Lock, t.Secret}, t.With...), func(tx *table.Tx) (err error) {
+	view, err := g.space.Update(ctx, t.Shard, t.names(), func(tx *table.Tx) (err error) {
 		reserved, err = t.step(tx, lockout.Reserve(id))
 		return err
 	})
@@ -122,30 +124,53 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 		return reserved, err
 	}
 
-	admitted, right := reserved.Verdict == lockout.Admit, false
-	if admitted {
-		stop := g.keep(ctx, t, id)
-		right = check.Verify(view)
-		stop()
-	} else {
+	if reserved.Verdict != lockout.Admit {
 		check.Dummy(view) // a locked account costs what an open one does (AN-47)
+		return g.settle(ctx, t, reserved, view, func(*table.View) (lockout.Event, error) { return lockout.Tick(), nil })
 	}
-
-	var settled lockout.Answer
-	// Whoever hangs up now does not stop the count.
-	_, err = g.space.Continue(context.WithoutCancel(ctx), view, func(tx *table.Tx) (err error) {
-		event := lockout.Tick()
-		switch {
-		case admitted && right && view.Same(tx.View, cmp.Or(t.Still, t.Secret)):
-			event = lockout.Right(id)
-		case admitted: // also if the secret was replaced while we compared
-			event = lockout.Wrong(id)
+	for n := 1; ; n++ {
+		stop := g.keep(ctx, t, id)
+		right := check.Verify(view)
+		stop()
+		settled, err := g.settle(ctx, t, reserved, view, func(now *table.View) (lockout.Event, error) {
+			switch {
+			case !right:
+				return lockout.Wrong(id), nil
+			case view.Same(now, cmp.Or(t.Still, t.Secret)):
+				return lockout.Right(id), nil
+			case n < maxLooks:
+				return lockout.Event{}, errMoved
+			}
+			return lockout.Wrong(id), nil
+		})
+		if !errors.Is(err, errMoved) {
+			return settled, err
 		}
-		if settled, err = t.step(tx, event); err != nil {
+		// Whoever knows the secret that there is now has made no failure, and the one of
+		// before lets nobody in any more: the same guess is compared with what is there.
+		if view, err = g.space.Read(context.WithoutCancel(ctx), t.Shard, t.names()...); err != nil {
+			return lockout.Answer{}, err
+		}
+	}
+}
+
+// errMoved says that another secret is there than the one that was compared.
+var errMoved = errors.New("attempt: the secret was replaced meanwhile")
+
+// settle commits what came of a guess: the event that the state of now makes of it.
+func (g *Gate) settle(ctx context.Context, t Try, reserved lockout.Answer, view *table.View,
+	event func(now *table.View) (lockout.Event, error)) (settled lockout.Answer, err error) {
+	// Whoever hangs up now does not stop the count.
+	_, err = g.space.Continue(context.WithoutCancel(ctx), view, func(tx *table.Tx) error {
+		e, err := event(tx.View)
+		if err != nil {
+			return err
+		}
+		if settled, err = t.step(tx, e); err != nil {
 			return err
 		}
 		settled.Tripped = settled.Tripped || reserved.Tripped
-		if !admitted {
+		if reserved.Verdict != lockout.Admit {
 			settled.Verdict = reserved.Verdict
 		}
 		return t.Settle(tx, settled)
@@ -155,6 +180,8 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 	}
 	return settled, nil
 }
+
+func (t Try) names() []string { return append([]string{t.Lock, t.Secret}, t.With...) }
 
 // keep renews the lease of a reservation while the secret is compared, and stops
 // when told to: a comparison that takes longer than a lease, on a machine that is

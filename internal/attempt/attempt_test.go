@@ -160,23 +160,68 @@ func TestADeletedLockRefuses(t *testing.T) {
 	require.Equal(t, lockout.Locked, answer.Verdict, "and it locks like any other account")
 }
 
-// A secret that is replaced while a guess is compared with the former one does not let that guess in.
+// A secret that is replaced while a guess is compared with the former one does not let that guess in, and does not make a
+// failure of one that is right by now as well. One that is replaced again and again is given up.
 func TestASecretReplacedMeanwhile(t *testing.T) {
-	v := newVault(t, memory.New(), 1)
-	answer, err := v.gates[0].Run(t.Context(), attempt.Try{
-		Lock: lock, Secret: secret,
-		Acquire: func(context.Context) (attempt.Checker, error) { return replacing{guess{v, "right"}}, nil },
-		Settle:  func(*table.Tx, lockout.Answer) error { return nil },
-	})
-	require.NoError(t, err)
-	require.Equal(t, lockout.Denied, answer.Verdict)
+	for _, c := range []struct {
+		because string
+		replace []string // after each comparison
+		want    lockout.Verdict
+		looks   int64
+		failed  int
+	}{
+		{"nothing was replaced", nil, lockout.Granted, 1, 0},
+		{"the guess is not the new one", []string{"new"}, lockout.Denied, 2, 1},
+		{"it is the new one too", []string{"right"}, lockout.Granted, 2, 0},
+		{"it is, twice", []string{"right", "right"}, lockout.Granted, 3, 0},
+		{"and so on", []string{"right", "right", "right", "right"}, lockout.Denied, 3, 1},
+	} {
+		v := newVault(t, memory.New(), 1)
+		answer, err := v.gates[0].Run(t.Context(), attempt.Try{
+			Lock: lock, Secret: secret, Still: "actor/mia/stamp", With: []string{"actor/mia/stamp"},
+			Acquire: func(context.Context) (attempt.Checker, error) { return &replacing{guess{v, "right"}, c.replace}, nil },
+			Settle:  func(*table.Tx, lockout.Answer) error { return nil },
+		})
+		require.NoError(t, err)
+		require.Equal(t, c.want, answer.Verdict, c.because)
+		require.Equal(t, c.looks, v.compared.Load(), c.because)
+		view, err := v.spaces[0].Read(t.Context(), 0, lock)
+		require.NoError(t, err)
+		s, _, err := table.Get[lockout.State](view, lock)
+		require.NoError(t, err)
+		require.Equal(t, c.failed, s.Consecutive, c.because)
+		require.Empty(t, s.Reservations, c.because)
+	}
 }
 
-type replacing struct{ guess }
+type replacing struct {
+	guess
+	by []string
+}
 
-func (r replacing) Verify(view *table.View) bool {
+// Verify replaces the secret after it was looked at, and says so in the stamp. The
+// lock is written too, as by a parallel sign-in, or the settlement would not see it.
+func (r *replacing) Verify(view *table.View) bool {
 	ok := r.guess.Verify(view)
-	r.bind("new")
+	if len(r.by) == 0 {
+		return ok
+	}
+	next := r.by[0]
+	r.by = r.by[1:]
+	_, err := r.spaces[0].Update(r.t.Context(), 0, []string{lock, secret, "actor/mia/stamp"}, func(tx *table.Tx) error {
+		state, _, err := table.Get[lockout.State](tx.View, lock)
+		if err != nil {
+			return err
+		}
+		if err := table.Put(tx, lock, state, time.Time{}); err != nil {
+			return err
+		}
+		if err := table.Put(tx, "actor/mia/stamp", stored{time.Now().String()}, time.Time{}); err != nil {
+			return err
+		}
+		return table.Put(tx, secret, stored{next}, time.Time{})
+	})
+	require.NoError(r.t, err)
 	return ok
 }
 
