@@ -79,7 +79,17 @@ func PostgreSQL(ctx context.Context, db *sql.DB, s storage.Store) ([]Pair, error
 		p.Store = counter(s)
 		all = append(all, p)
 	}
-	return all, h.prepare(ctx, s)
+	byHand, err := newByHand(ctx, db, postgresLibrary())
+	if err != nil {
+		return nil, err
+	}
+	does, err := library(ctx, "PostgreSQL", s, byHand, map[string][3]float64{
+		"liveness": {0.80, 0.80, 0.80}, "counter": {0.65, 0.65, 0.65}, "session with limit": {0.65, 0.65, 0.65},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return append(all, does...), h.prepare(ctx, s)
 }
 
 // SQLite returns the pairs for a store in a file, and a pool on it with one
@@ -110,9 +120,20 @@ func SQLite(ctx context.Context, db *sql.DB, s storage.Store) ([]Pair, error) {
 		}
 		return tx.Commit()
 	}
-	return pairs("SQLite", h, s, map[string][3]float64{
+	all := pairs("SQLite", h, s, map[string][3]float64{
 		"Get": {0.85, 0.85, 0.85}, "Put": {0.90, 3, 8}, "compare and swap": {0.80, 1.5, 6}, "batch of 3": {0.90, 2, 6},
-	}), h.prepare(ctx, s)
+	})
+	byHand, err := newByHand(ctx, db, sqliteLibrary())
+	if err != nil {
+		return nil, err
+	}
+	does, err := library(ctx, "SQLite", s, byHand, map[string][3]float64{
+		"liveness": {0.70, 0.70, 0.70}, "counter": {0.90, 2, 5}, "session with limit": {1, 2.5, 4},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return append(all, does...), h.prepare(ctx, s)
 }
 
 // prepare puts the records that everybody reads, on both sides.
@@ -207,20 +228,23 @@ func chain(s storage.Store, prefix string, ops func(o storage.Op, n int64) []sto
 // counter counts in one record, as the library changes all of its records.
 func counter(s storage.Store) Work {
 	space := table.New(s, "floors", time.Now, rand.Reader)
+	return func(ctx context.Context, _ int, _ int64) error { return count(ctx, space, "hot") }
+}
+
+// count adds one in a record.
+func count(ctx context.Context, space *table.Space, name string) error {
 	type count struct {
 		N int64 `json:"n"`
 	}
-	return func(ctx context.Context, _ int, _ int64) error {
-		_, err := space.Update(ctx, 0, []string{"hot"}, func(tx *table.Tx) error {
-			c, _, err := table.Get[count](tx.View, "hot")
-			if err != nil {
-				return err
-			}
-			c.N++
-			return table.Put(tx, "hot", c, time.Time{})
-		})
-		return err
-	}
+	_, err := space.Update(ctx, 0, []string{name}, func(tx *table.Tx) error {
+		c, _, err := table.Get[count](tx.View, name)
+		if err != nil {
+			return err
+		}
+		c.N++
+		return table.Put(tx, name, c, time.Time{})
+	})
+	return err
 }
 
 func draw() []byte {

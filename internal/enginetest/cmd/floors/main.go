@@ -26,6 +26,7 @@ func main() {
 	turns := flag.Int("turns", 5, "how many times each side runs")
 	each := flag.Duration("time", 500*time.Millisecond, "how long it runs each time")
 	only := flag.String("only", "", "the one operation to measure")
+	callers := flag.Int("callers", 0, "the one number of callers to measure")
 	flag.Parse()
 	held := true
 	for _, engine := range []struct {
@@ -35,7 +36,7 @@ func main() {
 		if flag.NArg() > 0 && !slices.Contains(flag.Args(), engine.name) {
 			continue
 		}
-		ok, err := measure(engine.pairs, *only, *turns, *each)
+		ok, err := measure(engine.pairs, *only, *callers, *turns, *each)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "floors: %s: %v\n", engine.name, err)
 			os.Exit(1)
@@ -47,7 +48,7 @@ func main() {
 	}
 }
 
-func measure(open func(context.Context) ([]floors.Pair, func(), error), only string, turns int, each time.Duration) (held bool, err error) {
+func measure(open func(context.Context) ([]floors.Pair, func(), error), only string, callers, turns int, each time.Duration) (held bool, err error) {
 	ctx := context.Background()
 	pairs, done, err := open(ctx)
 	if done != nil {
@@ -60,7 +61,7 @@ func measure(open func(context.Context) ([]floors.Pair, func(), error), only str
 	fmt.Println("|---|---|---|---|---|---|---|---|---|")
 	held = true
 	for _, p := range pairs {
-		if only != "" && p.Name != only {
+		if only != "" && p.Name != only || callers > 0 && p.Callers != callers {
 			continue
 		}
 		r, err := p.Measure(ctx, turns, each)
