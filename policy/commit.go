@@ -86,9 +86,7 @@ func (c *commit) change(ctx context.Context, p *proposal) error {
 	}
 	h := head{N: c.from.head.N + 1, Recent: append(slices.Clone(c.from.head.Recent), c.id)}
 	h.Recent = h.Recent[max(0, len(h.Recent)-maxRecent):]
-	if h.Sum, err = digest(c.after.all()); err != nil {
-		return err
-	}
+	h.Sum = c.after.digest()
 	touched := c.from.forest.touched(c.after)
 	names := []string{headName, proposalName(c.id)}
 	for _, org := range touched {

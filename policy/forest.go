@@ -21,15 +21,19 @@ type Node struct {
 // Forest is the organisations of a tenant at one moment, of any depth and with any number of tops. It is immutable and
 // safe for concurrent use. Whatever Forest there is, no organisation in it is looser than one above it.
 type Forest struct {
-	nodes map[symbolon.OrgID]*placed
-	order []symbolon.OrgID // parents before children
+	nodes  map[symbolon.OrgID]*placed
+	order  []symbolon.OrgID // parents before children
+	sorted []symbolon.OrgID
 }
 
 // placed is a node with what holds there.
 type placed struct {
 	Node
-	row *row // shared with the parent by whoever wishes nothing
+	row  *row   // shared with the parent by whoever wishes nothing
+	line []byte // the node as it counts for the digest
 }
+
+func (p *placed) same(n Node) bool { return p.Parent == n.Parent && maps.Equal(p.Settings, n.Settings) }
 
 // row is what holds, field by field.
 type row [len(fields)]held
@@ -50,7 +54,7 @@ func NewForest(nodes ...Node) (*Forest, error) {
 		n.Settings = maps.Clone(n.Settings)
 		byOrg[n.Org] = n
 	}
-	f, more := grow(byOrg)
+	f, more := grow(byOrg, &Forest{})
 	if b = append(b, more...); b != nil {
 		return nil, b
 	}
@@ -67,11 +71,13 @@ func (f *Forest) Nodes() []Node {
 	return nodes
 }
 
-// grow makes a forest of nodes, which must not be changed any more, or says everything that is wrong with them.
-func grow(nodes map[symbolon.OrgID]Node) (*Forest, Breaches) {
+// grow makes a forest of nodes, which must not be changed any more, or says everything that is wrong with them. What is as
+// it was in another forest is taken from there.
+func grow(nodes map[symbolon.OrgID]Node, was *Forest) (*Forest, Breaches) {
 	var b Breaches
 	children := make(map[symbolon.OrgID][]symbolon.OrgID)
-	for _, org := range slices.Sorted(maps.Keys(nodes)) {
+	sorted := slices.Sorted(maps.Keys(nodes))
+	for _, org := range sorted {
 		n := nodes[org]
 		if _, err := symbolon.ParseID[symbolon.OrgID](string(org)); err != nil {
 			b = append(b, Breach{Org: org, Reason: "has no valid id"})
@@ -84,16 +90,21 @@ func grow(nodes map[symbolon.OrgID]Node) (*Forest, Breaches) {
 	if b != nil {
 		return nil, b
 	}
-	f := &Forest{nodes: make(map[symbolon.OrgID]*placed, len(nodes)), order: slices.Clone(children[""])}
+	f := &Forest{nodes: make(map[symbolon.OrgID]*placed, len(nodes)), order: slices.Clone(children[""]), sorted: sorted}
 	for i := 0; i < len(f.order); i++ { // f.order grows
 		org := f.order[i]
-		p, wrong := f.place(nodes[org])
+		n := nodes[org]
+		p := was.nodes[org]
+		if p == nil || !p.same(n) || f.row(n.Parent) != was.row(n.Parent) {
+			var wrong Breaches
+			p, wrong = f.place(n)
+			b = append(b, wrong...)
+		}
 		f.nodes[org] = p
-		b = append(b, wrong...)
 		f.order = append(f.order, children[org]...)
 	}
 	if len(f.order) < len(nodes) {
-		for _, org := range slices.Sorted(maps.Keys(nodes)) {
+		for _, org := range sorted {
 			if f.nodes[org] == nil {
 				b = append(b, Breach{Org: org, Reason: "is below itself"})
 			}
@@ -102,14 +113,21 @@ func grow(nodes map[symbolon.OrgID]Node) (*Forest, Breaches) {
 	return f, b
 }
 
+// row returns what holds at an organisation, and above every top.
+func (f *Forest) row(org symbolon.OrgID) *row {
+	if n := f.nodes[org]; n != nil {
+		return n.row
+	}
+	return &standards
+}
+
 // place holds a node's wishes to what its parent, which stands already, leaves it.
 func (f *Forest) place(n Node) (*placed, Breaches) {
-	above := &standards
-	if n.Parent != "" {
-		above = f.nodes[n.Parent].row
-	}
+	above := f.row(n.Parent)
+	line, _ := json.Marshal(n) // what does not marshal is wrong, as is told below
+	line = append(line, '\n')  // no line break stands in one unescaped
 	if len(n.Settings) == 0 {
-		return &placed{n, above}, nil
+		return &placed{n, above, line}, nil
 	}
 	b := n.Settings.wrong()
 	r := *above
@@ -135,7 +153,7 @@ func (f *Forest) place(n Node) (*placed, Breaches) {
 	for i := range b {
 		b[i].Org = n.Org
 	}
-	return &placed{n, &r}, b
+	return &placed{n, &r, line}, b
 }
 
 func (f *Forest) looser(n Node, s *spec, wish Value, limit held) Breach {
@@ -206,15 +224,12 @@ func (f *Forest) below(org symbolon.OrgID) []symbolon.OrgID {
 }
 
 // digest is the same for the same nodes, and for no others.
-func digest(nodes map[symbolon.OrgID]Node) (string, error) {
+func (f *Forest) digest() string {
 	h := sha256.New()
-	e := json.NewEncoder(h) // a line each; no line break stands in one unescaped
-	for _, org := range slices.Sorted(maps.Keys(nodes)) {
-		if err := e.Encode(nodes[org]); err != nil {
-			return "", err
-		}
+	for _, org := range f.sorted {
+		h.Write(f.nodes[org].line)
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // all returns the nodes by their ids.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -94,7 +93,7 @@ func (f *Forest) Plan(steps ...Step) (*Forest, Difference, error) {
 			return nil, Difference{}, Breaches{*b}
 		}
 	}
-	after, b := grow(p.nodes)
+	after, b := grow(p.nodes, f)
 	if b != nil {
 		return nil, Difference{}, b
 	}
@@ -210,6 +209,9 @@ func (p *planner) compare(after *Forest) {
 		if moved[org] {
 			p.Moved = append(p.Moved, org)
 		}
+		if was.row == is.row {
+			continue
+		}
 		for i := range fields {
 			a, b := was.row[i].value, is.row[i].value
 			if a != b {
@@ -234,7 +236,7 @@ func once(orgs []symbolon.OrgID) []symbolon.OrgID {
 func (f *Forest) touched(after *Forest) []symbolon.OrgID {
 	var orgs []symbolon.OrgID
 	for org, n := range after.nodes {
-		if was := f.nodes[org]; was == nil || was.Parent != n.Parent || !maps.Equal(was.Settings, n.Settings) {
+		if was := f.nodes[org]; was != n && (was == nil || !was.same(n.Node)) {
 			orgs = append(orgs, org)
 		}
 	}

@@ -95,48 +95,95 @@ func (t *Tree) head(v *table.View) (h head, err error) {
 	case err != nil:
 		return h, unreadable(err)
 	case !ok:
-		h.Sum, err = digest(nil)
-		return h, err
+		h.Sum = (&Forest{}).digest()
+		return h, nil
 	}
 	return verify[head](t, headName, s)
 }
 
-// load returns the tree as it stands. What it returns was one moment's: the head holds the digest of all nodes. After a
-// change by another process, one caller reads the nodes and the others wait for it.
+// load returns the tree as it stands. What it returns was one moment's: the head holds the digest of all nodes.
 func (t *Tree) load(ctx context.Context) (*snapshot, error) {
-	if s, _, err := t.current(ctx); err != nil || s.forest != nil {
-		return s, err
-	}
-	select {
-	case t.reading <- struct{}{}:
-		defer func() { <-t.reading }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", symbolon.ErrUnavailable, context.Cause(ctx))
-	}
 	for {
-		s, v, err := t.current(ctx) // somebody may have read it meanwhile
+		s, _, err := t.current(ctx)
 		if err != nil || s.forest != nil {
 			return s, err
 		}
-		nodes, sum, err := t.fetch(ctx)
+		r := t.read(ctx)
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", symbolon.ErrUnavailable, context.Cause(ctx))
+		}
+		if r.err != nil || r.is.head.N >= s.head.N { // else it was begun before the change that we have seen
+			return r.is, r.err
+		}
+	}
+}
+
+// reading is one pass over all nodes, for everybody who waits for it.
+type reading struct {
+	done chan struct{}
+	is   *snapshot
+	err  error
+}
+
+const maxReading = time.Minute
+
+// read joins the reading that is under way, or begins one. It goes on when whoever began it has given up: else a tree that
+// takes longer to read than a request may take would never be read.
+func (t *Tree) read(ctx context.Context) *reading {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.reading != nil {
+		return t.reading
+	}
+	r := &reading{done: make(chan struct{})}
+	t.reading = r
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxReading)
+	go func() {
+		defer cancel()
+		r.is, r.err = t.readAll(ctx)
+		t.mu.Lock()
+		t.reading = nil
+		t.mu.Unlock()
+		close(r.done)
+	}()
+	return r
+}
+
+func (t *Tree) readAll(ctx context.Context) (*snapshot, error) {
+	for {
+		s, v, err := t.current(ctx)
+		if err != nil || s.forest != nil {
+			return s, err
+		}
+		nodes, err := t.fetch(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if sum == s.head.Sum {
-			f, b := grow(nodes)
-			if b != nil {
-				return nil, unreadable(b)
-			}
+		f, b := grow(nodes, t.memory())
+		if b == nil && f.digest() == s.head.Sum {
 			return t.keep(&snapshot{s.head, f}), nil
 		}
 		again, err := t.space.Read(ctx, shard, headName)
 		switch {
 		case err != nil:
 			return nil, err
-		case again.Same(v, headName): // nobody has changed it in between
+		case !again.Same(v, headName): // the nodes may be of several moments
+		case b != nil:
+			return nil, unreadable(b)
+		default:
 			return nil, unreadable(errors.New("the tree is not the one that was committed"))
 		}
 	}
+}
+
+// memory returns the forest that was read last, for what of it is still the same.
+func (t *Tree) memory() *Forest {
+	if last := t.last.Load(); last != nil {
+		return last.forest
+	}
+	return &Forest{}
 }
 
 // current reads the head, and returns the tree in memory if it is still that one; else one without a forest.
@@ -168,19 +215,15 @@ func (t *Tree) keep(s *snapshot) *snapshot {
 	}
 }
 
-// fetch reads all nodes, which may be of several moments, and their digest.
-func (t *Tree) fetch(ctx context.Context) (map[symbolon.OrgID]Node, string, error) {
+// fetch reads all nodes, which may be of several moments.
+func (t *Tree) fetch(ctx context.Context) (map[symbolon.OrgID]Node, error) {
 	nodes := map[symbolon.OrgID]Node{}
 	err := t.scan(ctx, nodePrefix, func(row table.Row) error {
 		n, err := table.Decode[Node](row)
 		nodes[n.Org] = n
 		return err
 	})
-	if err != nil {
-		return nil, "", err
-	}
-	sum, err := digest(nodes)
-	return nodes, sum, err
+	return nodes, err
 }
 
 func (t *Tree) scan(ctx context.Context, prefix string, each func(table.Row) error) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,9 @@ type Tree struct {
 	key       []byte
 	last      atomic.Pointer[snapshot] // what was read last; never older than what it replaced
 	turn      chan struct{}            // changes of this process take turns: only processes conflict
-	reading   chan struct{}            // held by who reads all nodes
+
+	mu      sync.Mutex
+	reading *reading // of all nodes, if one is under way
 }
 
 // Options are what a Tree may be told. Nil means the defaults.
@@ -64,7 +67,7 @@ func New(r *symbolon.Realm, a Authority, opts *Options) (*Tree, error) {
 	o.Methods = slices.Clone(o.Methods)
 	p := r.Parts(seal.Ours())
 	return &Tree{realm: r, parts: p, space: table.New(p.Store, p.Tenant, p.Now, p.Rand), authority: a, opt: o,
-		key: p.Derive("policy"), turn: make(chan struct{}, 1), reading: make(chan struct{}, 1)}, nil
+		key: p.Derive("policy"), turn: make(chan struct{}, 1)}, nil
 }
 
 // String names the realm.
