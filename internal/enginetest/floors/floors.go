@@ -22,6 +22,7 @@ type Pair struct {
 	Callers      int
 	Floor        float64 // what the store reaches at least, as a part of the plain driver; 0: no floor
 	Plain, Store Work
+	Deadline     time.Duration // of each operation, on both sides; 0: none
 }
 
 // Result is what a Pair was measured at.
@@ -42,10 +43,10 @@ func (p Pair) Measure(ctx context.Context, turns int, each time.Duration) (Resul
 	for i := range turns {
 		var err error
 		sides := []func() error{
-			func() (err error) { plain[i], _, err = rate(ctx, p.Callers, each, p.Plain); return err },
+			func() (err error) { plain[i], _, err = rate(ctx, p.Callers, each, p.within(p.Plain)); return err },
 			func() (err error) {
 				var took []time.Duration
-				store[i], took, err = rate(ctx, p.Callers, each, p.Store)
+				store[i], took, err = rate(ctx, p.Callers, each, p.within(p.Store))
 				slow = append(slow, took...)
 				return err
 			},
@@ -64,6 +65,19 @@ func (p Pair) Measure(ctx context.Context, turns int, each time.Duration) (Resul
 	return Result{Pair: p, PlainRate: median(plain), StoreRate: median(store), Ratio: median(ratio), Slow: slow[len(slow)*99/100]}, nil
 }
 
+// within gives each operation its deadline. The library's always have one, and
+// drivers pay for it too.
+func (p Pair) within(work Work) Work {
+	if p.Deadline == 0 {
+		return work
+	}
+	return func(ctx context.Context, caller int, n int64) error {
+		ctx, cancel := context.WithTimeout(ctx, p.Deadline)
+		defer cancel()
+		return work(ctx, caller, n)
+	}
+}
+
 func median(of []float64) float64 {
 	of = slices.Sorted(slices.Values(of))
 	return of[len(of)/2]
@@ -72,7 +86,6 @@ func median(of []float64) float64 {
 // rate lets callers work for the time given and returns how many operations they
 // did in a second, and how long each took.
 func rate(ctx context.Context, callers int, long time.Duration, work Work) (perSecond float64, took []time.Duration, err error) {
-	took = nil
 	each := make([][]time.Duration, callers)
 	errs := make([]error, callers)
 	var done atomic.Int64

@@ -18,7 +18,7 @@ import (
 type byHand struct {
 	live    func(ctx context.Context, c int) error // are both records of the caller there
 	counted func(ctx context.Context, c int) error // replace one record
-	opened  func(ctx context.Context, c int) error // of five places of a ring, take the next
+	opened  func(ctx context.Context, c int) error // one session more, and the sixth last one away
 }
 
 // maxSessions is how many sessions an employee may have.
@@ -85,17 +85,19 @@ func open(ctx context.Context, space *table.Space, actor, id string) error {
 	return err
 }
 
-// libraryTexts are the statements of a dialect.
-type libraryTexts struct{ live, seed, counted, take, put string }
+// libraryTexts are the statements of a dialect. Sessions are numbered by a record
+// of their owner, whose lock is their order: the next puts a row and removes the
+// one that is by five older. Where one statement does all of that, put and remove
+// are empty.
+type libraryTexts struct{ live, seed, counted, next, put, remove string }
 
-// newByHand prepares the statements and the records that they change. Where one
-// statement can take a place in the ring and fill it, put is empty.
+// newByHand prepares the statements and the records that they change.
 func newByHand(ctx context.Context, db *sql.DB, t libraryTexts) (h byHand, err error) {
-	var live, seed, counted, take, put *sql.Stmt
+	var live, seed, counted, next, put, remove *sql.Stmt
 	for _, p := range []struct {
 		stmt **sql.Stmt
 		text string
-	}{{&live, t.live}, {&seed, t.seed}, {&counted, t.counted}, {&take, t.take}, {&put, t.put}} {
+	}{{&live, t.live}, {&seed, t.seed}, {&counted, t.counted}, {&next, t.next}, {&put, t.put}, {&remove, t.remove}} {
 		if p.text == "" {
 			continue
 		}
@@ -104,7 +106,7 @@ func newByHand(ctx context.Context, db *sql.DB, t libraryTexts) (h byHand, err e
 		}
 	}
 	for c := range most {
-		for _, name := range []string{"live/%d", "live/%d/s", "count/%d", "ring/%d"} {
+		for _, name := range []string{"live/%d", "live/%d/s", "count/%d", "numbers/%d"} {
 			if _, err := seed.ExecContext(ctx, shard, fmt.Sprintf(name, c), value, draw()); err != nil {
 				return byHand{}, err
 			}
@@ -131,22 +133,25 @@ func newByHand(ctx context.Context, db *sql.DB, t libraryTexts) (h byHand, err e
 		return err
 	}
 	h.opened = func(ctx context.Context, c int) error {
-		_, err := take.ExecContext(ctx, shard, fmt.Sprintf("ring/%d", c), value, draw())
+		_, err := next.ExecContext(ctx, shard, fmt.Sprintf("numbers/%d", c), value, draw())
 		return err
 	}
-	if put != nil {
+	if t.put != "" {
 		h.opened = func(ctx context.Context, c int) error {
 			tx, err := db.BeginTx(ctx, nil)
 			if err != nil {
 				return err
 			}
 			defer tx.Rollback()
-			var place int64
-			ring := fmt.Sprintf("ring/%d", c)
-			if err := tx.StmtContext(ctx, take).QueryRowContext(ctx, shard, ring).Scan(&place); err != nil {
+			var n int64
+			name := fmt.Sprintf("numbers/%d", c)
+			if err := tx.StmtContext(ctx, next).QueryRowContext(ctx, shard, name).Scan(&n); err != nil {
 				return err
 			}
-			if _, err := tx.StmtContext(ctx, put).ExecContext(ctx, shard, fmt.Sprintf("%s/%d", ring, place%maxSessions), value, draw()); err != nil {
+			if _, err := tx.StmtContext(ctx, put).ExecContext(ctx, shard, fmt.Sprintf("%s/%d", name, n), value, draw()); err != nil {
+				return err
+			}
+			if _, err := tx.StmtContext(ctx, remove).ExecContext(ctx, shard, fmt.Sprintf("%s/%d", name, n-maxSessions)); err != nil {
 				return err
 			}
 			return tx.Commit()
@@ -156,8 +161,8 @@ func newByHand(ctx context.Context, db *sql.DB, t libraryTexts) (h byHand, err e
 }
 
 const (
-	insert   = `INSERT INTO symbolon_records (shard, name, value, version, expires)`
-	newValue = `ON CONFLICT (shard, name) DO UPDATE SET value = excluded.value, version = excluded.version`
+	insert = `INSERT INTO symbolon_records (shard, name, value, version, expires)`
+	renew  = `UPDATE symbolon_records SET expires = expires + 1`
 )
 
 func postgresLibrary() libraryTexts {
@@ -165,8 +170,9 @@ func postgresLibrary() libraryTexts {
 		live:    `SELECT name, value, version, expires FROM symbolon_records WHERE shard = $1 AND name IN ($2, $3)`,
 		seed:    insert + ` VALUES ($1, $2, $3, $4, 0)`,
 		counted: `UPDATE symbolon_records SET value = $1, version = $2 WHERE shard = $3 AND name = $4`,
-		take: `WITH ring AS (UPDATE symbolon_records SET expires = expires + 1 WHERE shard = $1 AND name = $2 RETURNING expires) ` +
-			insert + ` SELECT $1, $2 || '/' || (expires % 5), $3, $4, 0 FROM ring ` + newValue,
+		next: `WITH number AS (` + renew + ` WHERE shard = $1 AND name = $2 RETURNING expires AS n),
+			removed AS (DELETE FROM symbolon_records r USING number WHERE r.shard = $1 AND r.name = $2 || '/' || (n - 5)) ` +
+			insert + ` SELECT $1, $2 || '/' || n, $3, $4, 0 FROM number`,
 	}
 }
 
@@ -175,7 +181,8 @@ func sqliteLibrary() libraryTexts {
 		live:    `SELECT name, value, version, expires FROM symbolon_records WHERE shard = ? AND name IN (?, ?)`,
 		seed:    insert + ` VALUES (?, ?, ?, ?, 0)`,
 		counted: `UPDATE symbolon_records SET value = ?, version = ? WHERE shard = ? AND name = ?`,
-		take:    `UPDATE symbolon_records SET expires = expires + 1 WHERE shard = ? AND name = ? RETURNING expires`,
-		put:     insert + ` VALUES (?, ?, ?, ?, 0) ` + newValue,
+		next:    renew + ` WHERE shard = ? AND name = ? RETURNING expires`,
+		put:     insert + ` VALUES (?, ?, ?, ?, 0)`,
+		remove:  `DELETE FROM symbolon_records WHERE shard = ? AND name = ?`,
 	}
 }

@@ -25,6 +25,7 @@ import (
 func main() {
 	turns := flag.Int("turns", 5, "how many times each side runs")
 	each := flag.Duration("time", 500*time.Millisecond, "how long it runs each time")
+	deadline := flag.Duration("deadline", 0, "how long each operation may take, on both sides, as the library always says")
 	only := flag.String("only", "", "the one operation to measure")
 	callers := flag.Int("callers", 0, "the one number of callers to measure")
 	flag.Parse()
@@ -36,7 +37,7 @@ func main() {
 		if flag.NArg() > 0 && !slices.Contains(flag.Args(), engine.name) {
 			continue
 		}
-		ok, err := measure(engine.pairs, *only, *callers, *turns, *each)
+		ok, err := measure(engine.pairs, *only, *callers, *deadline, *turns, *each)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "floors: %s: %v\n", engine.name, err)
 			os.Exit(1)
@@ -48,7 +49,7 @@ func main() {
 	}
 }
 
-func measure(open func(context.Context) ([]floors.Pair, func(), error), only string, callers, turns int, each time.Duration) (held bool, err error) {
+func measure(open func(context.Context) ([]floors.Pair, func(), error), only string, callers int, deadline time.Duration, turns int, each time.Duration) (held bool, err error) {
 	ctx := context.Background()
 	pairs, done, err := open(ctx)
 	if done != nil {
@@ -64,6 +65,7 @@ func measure(open func(context.Context) ([]floors.Pair, func(), error), only str
 		if only != "" && p.Name != only || callers > 0 && p.Callers != callers {
 			continue
 		}
+		p.Deadline = deadline
 		r, err := p.Measure(ctx, turns, each)
 		if err != nil {
 			return false, err
