@@ -84,10 +84,8 @@ func (c *commit) change(ctx context.Context, p *proposal) error {
 	if err != nil {
 		return err
 	}
-	h := head{N: c.from.head.N + 1, Recent: append(slices.Clone(c.from.head.Recent), c.id)}
-	h.Recent = h.Recent[max(0, len(h.Recent)-maxRecent):]
-	h.Sum = c.after.digest()
 	touched := c.from.forest.touched(c.after)
+	h := c.from.head.next(c.id, touched, c.after.digest())
 	names := []string{headName, proposalName(c.id)}
 	for _, org := range touched {
 		names = append(names, nodeName(org))
