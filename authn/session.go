@@ -115,7 +115,8 @@ func (a *Actors) openSession(tx *table.Tx, actor symbolon.Actor, epoch uint64, i
 
 // Touch tells that the employee is active, which moves the idle end of their
 // session but never its absolute one (SE-04). It writes at most once in a
-// fifteenth of the idle time. Call it once a request.
+// fifteenth of the idle time. Whoever was moved to another organisation, or with
+// their own, or is disabled by now, is signed in no more. Call it once a request.
 func (a *Actors) Touch(ctx context.Context, p symbolon.Principal) error {
 	f, err := symbolon.Unseal(seal.Ours(), a.realm, p)
 	if err != nil {
