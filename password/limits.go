@@ -46,4 +46,5 @@ const (
 	mostHistory   = 24
 	mostChanged   = 16
 	mostTemporary = 30 * day
+	mostExpiry    = 3650 * day // so that no sum of durations runs over
 )

@@ -48,7 +48,7 @@ func (p Policy) Validate() error {
 	wrong(p.History < 0 || p.History > mostHistory, "History is %d, must be 0 to %d", p.History, mostHistory)
 	wrong(p.MinChanged < 0 || p.MinChanged > mostChanged, "MinChanged is %d, must be 0 to %d", p.MinChanged, mostChanged)
 	wrong(p.MinAge < 0 || p.MinAge > day, "MinAge is %v, must be 0 to 24h", p.MinAge)
-	wrong(p.Expiry != 0 && p.Expiry < day, "Expiry is %v, must be at least 24h, or 0 for never", p.Expiry)
+	wrong(p.Expiry != 0 && (p.Expiry < day || p.Expiry > mostExpiry), "Expiry is %v, must be 24h to 3650 days, or 0 for never", p.Expiry)
 	wrong(p.Notice < 0 || p.Notice > p.Expiry, "Notice is %v, must be 0 to Expiry, which is %v", p.Notice, p.Expiry) // C7
 	wrong(p.TemporaryLife < 0 || p.TemporaryLife > mostTemporary, "TemporaryLife is %v, must be above 0 and at most 30 days", p.TemporaryLife)
 	if bad == nil {

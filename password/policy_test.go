@@ -2,8 +2,10 @@ package password
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -77,6 +79,12 @@ func TestPolicyValidate(t *testing.T) {
 	require.ErrorContains(t, Policy{MinLength: 65, MaxLength: 64}.Validate(), "must be 8 to MaxLength, which is 64")
 	require.ErrorContains(t, Policy{MaxLength: 1025}.Validate(), "MaxLength is 1025")
 	require.ErrorContains(t, Policy{MinLength: -1}.Validate(), "MinLength is -1")
+	const most, least time.Duration = math.MaxInt64, math.MinInt64
+	require.NoError(t, Policy{Expiry: 3650 * day, Notice: 3650 * day}.Validate())
+	err = Policy{MinLength: math.MinInt, MaxLength: math.MaxInt, Classes: 255, History: -1, MinChanged: 17, MinAge: least, Expiry: most, Notice: least, TemporaryLife: most}.Validate()
+	for _, field := range []string{"MinLength", "MaxLength", "Classes", "History", "MinChanged", "MinAge", "Expiry", "Notice", "TemporaryLife"} {
+		require.ErrorContains(t, err, "Policy."+field, "absurd")
+	}
 }
 
 // PW-26. FuzzCheck: passwords of every class of Unicode; no panic, no password in the error, and what is allowed can be hashed.
