@@ -4,8 +4,18 @@ import "time"
 
 // Event is one thing that happened to a secret. Make it with the functions below; the zero Event is refused.
 type Event struct {
-	kind kind
-	id   string
+	kind  kind
+	id    string
+	known bool
+}
+
+// Known returns the same Reserve, Right, Wrong or Tick of a guess from a device that is known to be the owner's: it has a
+// lane of its own, with as many failures and locks, so that strangers who lock the account do not lock out its owner
+// (S24). What is settled must be reserved in the same lane. A hold on somebody's word, disuse and death close both lanes, an
+// unlock opens both, and what counts for the secret itself, the consecutive failures and the Budget, counts from both.
+func (e Event) Known() Event {
+	e.known = true
+	return e
 }
 
 type kind uint8
@@ -24,13 +34,13 @@ const (
 // Reserve asks for permission to look at the secret, under an id drawn for this attempt alone (128 random bits). Asked
 // again with the same id, it is admitted again and its lease starts anew; it still takes one place only. An empty id is
 // refused.
-func Reserve(id string) Event { return Event{reserve, id} }
+func Reserve(id string) Event { return Event{kind: reserve, id: id} }
 
 // Right settles the reservation: the secret was right. Settle in the commit that stores what follows from it.
-func Right(id string) Event { return Event{right, id} }
+func Right(id string) Event { return Event{kind: right, id: id} }
 
 // Wrong settles the reservation: the secret was wrong.
-func Wrong(id string) Event { return Event{wrong, id} }
+func Wrong(id string) Event { return Event{kind: wrong, id: id} }
 
 // Unlock opens a lock, a hold, or what was out of use, on the word of an authorized person; on an open State it changes nothing. It never
 // clears the count of consecutive failures, never refills a Budget, never revives a dead secret, and is carried out so
@@ -51,6 +61,11 @@ func Rebind() Event { return Event{kind: rebind} }
 
 // Tick only lets time pass. Its answer's Phase is where the State stands.
 func Tick() Event { return Event{kind: tick} }
+
+// guess reports whether the event is about one guess, not about the secret.
+func (e Event) guess() bool {
+	return e.kind == reserve || e.kind == right || e.kind == wrong || e.kind == tick
+}
 
 // Verdict is what to do after an event.
 type Verdict uint8

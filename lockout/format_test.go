@@ -26,7 +26,7 @@ func TestStoredFormat(t *testing.T) {
 	s.tell("hold")
 	b, err = json.Marshal(s.state)
 	require.NoError(t, err)
-	require.Contains(t, string(b), `"until":-1`)
+	require.Contains(t, string(b), `"until":-3`)
 
 	b, err = json.Marshal(NewState())
 	require.NoError(t, err)

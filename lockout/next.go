@@ -30,8 +30,16 @@ func (p Policy) Next(s State, e Event, now time.Time) (State, Answer) {
 	m := machine{Policy: p, State: s.clone(), now: min(max(own, s.At), own.add(drift))}
 	m.At = max(s.At, m.now)
 	m.pass()
+	m.turn()
+	m.pass()
+	if !e.known || !e.guess() {
+		m.turn()
+	}
 	verdict := m.apply(e)
 	phase, until := m.phase()
+	if m.known {
+		m.turn()
+	}
 	return m.State, Answer{Verdict: verdict, Phase: phase, Tripped: m.tripped, Until: cmp.Or(until, m.over).Time(),
 		Failures: m.failures, Unused: m.unused}
 }
@@ -40,12 +48,21 @@ func (p Policy) Next(s State, e Event, now time.Time) (State, Answer) {
 type machine struct {
 	Policy
 	State
+	known   bool // turned: the lane is that of known devices, and Known is the other
 	now     Instant
 	tripped bool
 	over    Instant // end of a lock that tripped and ended before now
 
 	failures int // before what is granted
 	unused   time.Duration
+}
+
+// turn makes the other lane the one that everything below is about.
+func (m *machine) turn() {
+	other := m.Known
+	m.Known = m.lane()
+	m.Fails, m.Reservations, m.Until, m.Locks = other.Fails, other.Reservations, other.Until, other.Locks
+	m.known = !m.known
 }
 
 // pass lets the time until now take effect.
@@ -73,7 +90,7 @@ func (m *machine) age(at Instant) {
 		}
 		m.Until, m.Fails = 0, nil
 	}
-	if m.Dormant > 0 && m.Used > 0 && m.Until >= 0 && m.Used.add(m.Dormant) < at {
+	if m.Dormant > 0 && m.Used > 0 && m.Until >= 0 && !m.known && m.Used.add(m.Dormant) < at {
 		m.Until, m.Fails, m.tripped, m.over = dormant, nil, true, 0
 	}
 	m.Fails = drop(m.Fails, m.Window, at)
@@ -98,7 +115,7 @@ func (m *machine) apply(e Event) Verdict {
 	case unlock:
 		return m.unlock()
 	case hold:
-		m.Until = held
+		m.Until = ordered
 		return Done
 	case reset:
 		return m.reset()
@@ -151,16 +168,18 @@ func (m *machine) settle(e Event) Verdict {
 }
 
 func (m *machine) unlock() Verdict {
+	shut := m.Until != 0 || m.Known.Until != 0
 	switch {
-	case m.dead(), m.Until == 0 && m.spent() > 0:
+	case m.dead(), !shut && m.spent() > 0:
 		return Locked // an unlock cannot help
-	case m.Until == 0:
+	case !shut:
 		return Done
 	}
 	if most := cmp.Or(m.MaxUnlocks, DefaultUnlocks); most > 0 && len(m.Unlocks) >= most {
 		return Capped
 	}
 	m.Until, m.Fails, m.Locks, m.Used = 0, nil, 0, m.now
+	m.Known.Until, m.Known.Fails, m.Known.Locks = 0, nil, 0
 	m.Unlocks = append(m.Unlocks, m.now)
 	slices.Sort(m.Unlocks)
 	return Done
@@ -179,8 +198,9 @@ func (m *machine) reset() Verdict {
 // renew starts over with a new secret. Checks of the old one that are under way can no longer be settled, or a thief who
 // holds the old password could be let in just after it was replaced.
 func (m *machine) renew(consecutive int) {
+	known := Lane{Until: min(m.Known.Until, 0)}
 	until := min(m.Until, 0) // a hold is not the owner's to lift
-	m.State = State{Born: true, Until: until, Consecutive: consecutive, Unlocks: m.Unlocks, Used: m.now, At: m.At}
+	m.State = State{Born: true, Until: until, Known: known, Consecutive: consecutive, Unlocks: m.Unlocks, Used: m.now, At: m.At}
 }
 
 // fail counts one failure. While locked it adds to the consecutive ones only, and extends nothing.
@@ -223,9 +243,10 @@ func (m *machine) find(id string) int {
 
 // left is how many more guesses may be looked at before the outcome of those under way is known.
 func (m *machine) left() int {
-	most := min(m.Max-len(m.Fails), DeadAfter-m.Consecutive)
+	others := len(m.Known.Reservations) // which may turn out to be failures, too
+	most := min(m.Max-len(m.Fails), DeadAfter-m.Consecutive-others)
 	if m.Budget > 0 {
-		most = min(most, m.Budget-len(m.Spent))
+		most = min(most, m.Budget-len(m.Spent)-others)
 	}
 	if m.DelayFrom > 0 { // beyond it one at a time, or those in parallel would not wait for each other
 		most = min(most, max(m.DelayFrom-len(m.Fails), 1))
@@ -251,17 +272,26 @@ func (m *machine) delayed() Instant {
 }
 
 func (m *machine) dead() bool   { return m.Consecutive >= DeadAfter }
-func (m *machine) locked() bool { return m.Until != 0 || m.dead() }
+func (m *machine) locked() bool { return m.Until != 0 || m.dead() || m.shut() < 0 }
+
+// shut returns the Until of the other lane if it closes this one too: what strangers lock is theirs, but not what an
+// administrator has closed, or disuse.
+func (m *machine) shut() Instant {
+	if m.known && m.Known.Until < held {
+		return m.Known.Until
+	}
+	return 0
+}
 
 // phase returns where the State stands, and until when.
 func (m *machine) phase() (Phase, Instant) {
 	switch {
 	case m.dead():
 		return Dead, m.Until
-	case m.Until == held:
-		return Held, held
-	case m.Until == dormant:
+	case min(m.Until, m.shut()) == dormant:
 		return Dormant, dormant
+	case min(m.Until, m.shut()) < 0:
+		return Held, held
 	case m.Until > 0:
 		return Timed, m.Until
 	case m.spent() > 0:

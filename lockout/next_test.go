@@ -19,6 +19,7 @@ type story struct {
 	state  State
 	now    time.Time
 	ids    int
+	known  bool
 }
 
 func begin(t *testing.T, p Policy) *story {
@@ -26,6 +27,9 @@ func begin(t *testing.T, p Policy) *story {
 }
 
 func (s *story) event(e Event) (a Answer) {
+	if s.known {
+		e = e.Known()
+	}
 	s.state, a = s.policy.Next(s.state, e, s.now)
 	return a
 }
@@ -41,9 +45,10 @@ func (s *story) guess(settle func(string) Event) Answer {
 }
 
 // tell plays words and returns the last answer: x a wrong guess, v a right one, r1 a reservation named r1, r1:x and r1:v its
-// outcomes, the administrators' words, max=3 a new policy, and durations that pass.
+// outcomes, each with a k before it from a known device, the administrators' words, max=3 a new policy, and durations that pass.
 func (s *story) tell(words string) (a Answer) {
 	for word := range strings.FieldsSeq(words) {
+		word, s.known = strings.CutPrefix(word, "k")
 		name, rest, compound := strings.Cut(word, ":")
 		switch {
 		case word == "x":
@@ -240,9 +245,11 @@ func TestAbsenceIsRefusal(t *testing.T) {
 		"absent":       {},
 		"no locks":     {Born: true, Locks: -1},
 		"no failures":  {Born: true, Consecutive: -1},
-		"no such hold": {Born: true, Until: -3},
+		"no such hold": {Born: true, Until: -4},
 		"far end":      {Born: true, Until: 1 << 62},
 		"no such time": {Born: true, At: -1},
+		"no such lane": {Born: true, Known: Lane{Until: -2}},
+		"no lane":      {Born: true, Known: Lane{Locks: -1}},
 		"never used":   {Born: true, Used: -1},
 		"far time":     {Born: true, At: 1 << 62},
 		"far failure":  {Born: true, Fails: []Instant{1<<63 - 1}},

@@ -58,9 +58,25 @@ func events(ids int) *rapid.Generator[Event] {
 	return rapid.Custom(func(t *rapid.T) Event {
 		id := fmt.Sprint("r", rapid.IntRange(1, ids).Draw(t, "id"))
 		kinds := []kind{reserve, reserve, reserve, wrong, wrong, right, tick, unlock, hold, reset, rebind}
-		return Event{rapid.SampledFrom(kinds).Draw(t, "kind"), id}
+		return Event{rapid.SampledFrom(kinds).Draw(t, "kind"), id, rapid.Bool().Draw(t, "known")}
 	})
 }
+
+// laneOf returns the lane that an event is about.
+func laneOf(s State, e Event) Lane {
+	if e.known && e.guess() {
+		return s.Known
+	}
+	return s.lane()
+}
+
+// under reports whether an event's check is under way in its lane.
+func under(s State, e Event) bool {
+	return slices.ContainsFunc(laneOf(s, e).Reservations, func(r Reservation) bool { return r.ID == e.id })
+}
+
+// checks is how many are under way in both lanes.
+func checks(s State) int { return len(s.Reservations) + len(s.Known.Reservations) }
 
 // skews draws how far a node's clock is off: minutes, and sometimes years.
 func skews() *rapid.Generator[time.Duration] {
@@ -84,22 +100,22 @@ func TestInvariants(t *testing.T) {
 			}
 			skewed := at.Add(skews().Draw(t, "skew"))
 			e := events(8).Draw(t, "event")
-			reserved := slices.ContainsFunc(s.Reservations, func(r Reservation) bool { return r.ID == e.id })
+			reserved := under(s, e)
 			next, a := p.Next(s, e, skewed)
+			lane := laneOf(next, e)
 
-			require.LessOrEqual(t, len(next.Fails), p.Max)
-			require.True(t, slices.IsSorted(next.Fails))
+			require.LessOrEqual(t, max(len(next.Fails), len(next.Known.Fails)), p.Max)
 			require.True(t, next.sound(), "what it writes it can read")
 			require.GreaterOrEqual(t, next.At, s.At, "time never runs back")
 			switch a.Phase {
 			case Open, Full, Delayed, Spent:
-				require.LessOrEqual(t, len(next.Fails)+len(next.Reservations), p.Max)
-				require.LessOrEqual(t, next.Consecutive+len(next.Reservations), DeadAfter)
+				require.LessOrEqual(t, len(lane.Fails)+len(lane.Reservations), p.Max)
+				require.LessOrEqual(t, next.Consecutive+checks(next), DeadAfter, "over both lanes")
 				if p.Budget > 0 {
-					require.LessOrEqual(t, len(next.Spent)+len(next.Reservations), p.Budget, "S9")
+					require.LessOrEqual(t, len(next.Spent)+checks(next), p.Budget, "S9")
 				}
-				if p.DelayFrom > 0 && len(next.Reservations) > 1 {
-					require.LessOrEqual(t, len(next.Fails)+len(next.Reservations), p.Max-1)
+				if p.DelayFrom > 0 && len(lane.Reservations) > 1 {
+					require.LessOrEqual(t, len(lane.Fails)+len(lane.Reservations), p.Max-1)
 				}
 			default:
 				require.NotContains(t, []Verdict{Admit, Busy, Granted}, a.Verdict, "no admit and no grant while refused")
@@ -117,7 +133,7 @@ func TestInvariants(t *testing.T) {
 				require.False(t, a.Verdict == Capped && len(next.Unlocks) < most)
 			}
 			require.True(t, slices.IsSorted(next.Spent) && slices.IsSorted(next.Unlocks))
-			require.Equal(t, a.Phase == Timed, next.Until > 0 && next.Consecutive < DeadAfter)
+			require.Equal(t, a.Phase == Timed, lane.Until > 0 && next.Until > dormant && next.Consecutive < DeadAfter)
 			switch a.Verdict {
 			case Admit:
 				require.Equal(t, reserve, e.kind)
@@ -125,7 +141,7 @@ func TestInvariants(t *testing.T) {
 				require.Equal(t, right, e.kind, "a wrong secret is never granted")
 				require.True(t, reserved, "nor one that was not counted first")
 			case Locked, Busy, Capped:
-				require.LessOrEqual(t, next.Consecutive, s.Consecutive+len(s.Reservations), "only lapses count while refused")
+				require.LessOrEqual(t, next.Consecutive, s.Consecutive+checks(s), "only lapses count while refused")
 			}
 			if e.kind != rebind && a.Verdict != Granted {
 				require.GreaterOrEqual(t, next.Consecutive, s.Consecutive)
@@ -156,18 +172,17 @@ func TestAnotherPolicyEachTime(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "events") {
 			at = at.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "wait")) * time.Second)
 			p, e := policies().Draw(t, "policy"), events(8).Draw(t, "event")
-			under := func(s State) bool {
-				return slices.ContainsFunc(s.Reservations, func(r Reservation) bool { return r.ID == e.id })
-			}
 			next, a := p.Next(s, e, at.Add(skews().Draw(t, "skew")))
 			require.True(t, next.sound())
 			require.GreaterOrEqual(t, next.At, s.At)
-			require.True(t, next.Until != 0 || len(next.Fails) < p.Max, "as many failures as lock have locked")
-			if a.Verdict == Admit && !under(s) {
-				require.LessOrEqual(t, len(next.Fails)+len(next.Reservations), p.Max)
-				require.LessOrEqual(t, next.Consecutive+len(next.Reservations), DeadAfter)
+			for _, l := range []Lane{next.lane(), next.Known} {
+				require.True(t, l.Until != 0 || len(l.Fails) < p.Max, "as many failures as lock have locked")
 			}
-			require.True(t, a.Verdict != Granted || e.kind == right && under(s) && next.Until == 0)
+			if lane := laneOf(next, e); a.Verdict == Admit && !under(s, e) {
+				require.LessOrEqual(t, len(lane.Fails)+len(lane.Reservations), p.Max)
+				require.LessOrEqual(t, next.Consecutive+checks(next), DeadAfter)
+			}
+			require.True(t, a.Verdict != Granted || e.kind == right && under(s, e) && laneOf(next, e).Until == 0 && next.Until > dormant)
 			if s.Until < 0 && e.kind != unlock {
 				require.Negative(t, next.Until, "no policy opens a hold")
 			}

@@ -14,13 +14,22 @@ type State struct {
 	Born         bool          `json:"born"`                   // false only in the zero State
 	Fails        []Instant     `json:"fails,omitempty"`        // failures within the window, oldest first, at most Max
 	Reservations []Reservation `json:"reservations,omitempty"` // checks under way, next deadline first
-	Until        Instant       `json:"until,omitempty"`        // end of the lock: 0 is open, below is until an administrator unlocks: -1 held, -2 out of use
+	Until        Instant       `json:"until,omitempty"`        // end of the lock: 0 is open, below is until an administrator unlocks: -1 locked, -2 out of use, -3 on somebody's word
 	Locks        int           `json:"locks,omitempty"`        // locks since the last success or unlock
+	Known        Lane          `json:"known,omitzero"`         // of guesses from devices that are known
 	Consecutive  int           `json:"consecutive,omitempty"`  // failures since the last success; only a new secret clears it otherwise
 	Spent        []Instant     `json:"spent,omitempty"`        // failures within the BudgetPeriod, oldest first, where there is a Budget
 	Unlocks      []Instant     `json:"unlocks,omitempty"`      // unlocks within a day, oldest first
 	Used         Instant       `json:"used,omitempty"`         // when the secret was last right, bound or unlocked
 	At           Instant       `json:"at,omitempty"`           // newest time seen; never runs back
+}
+
+// Lane is what is remembered of guesses of one kind, apart from those of the other: the first members of a [State], again.
+type Lane struct {
+	Fails        []Instant     `json:"fails,omitempty"`
+	Reservations []Reservation `json:"reservations,omitempty"`
+	Until        Instant       `json:"until,omitempty"`
+	Locks        int           `json:"locks,omitempty"`
 }
 
 // Reservation is one check of the secret under way: counted as a failure already, until it is settled as right.
@@ -34,8 +43,9 @@ type Instant int64
 
 // The Until of a State that only an administrator opens.
 const (
-	held    Instant = -1
-	dormant Instant = -2 // by itself, after long disuse
+	held    Instant = -1 // after failures
+	dormant Instant = -2 // after long disuse
+	ordered Instant = -3 // on an administrator's word
 )
 
 // year9999 bounds the clocks that are believed, so that no addition of a duration overflows.
@@ -60,22 +70,28 @@ func instant(t time.Time) Instant { return min(max(Instant(t.UnixMilli()), 0), y
 
 // sound reports whether the State can have come from here. What cannot is treated like a missing record.
 func (s State) sound() bool {
-	deadlines := make([]Instant, len(s.Reservations))
-	for i, r := range s.Reservations {
+	return s.Born && s.Consecutive >= 0 && s.At >= 0 && s.At <= year9999 && s.Used >= 0 && s.Used <= year9999 &&
+		s.lane().sound() && s.Known.sound() && s.Known.Until >= held && inOrder(s.Spent) && inOrder(s.Unlocks)
+}
+
+// lane returns that of unknown devices.
+func (s State) lane() Lane { return Lane{s.Fails, s.Reservations, s.Until, s.Locks} }
+
+func (l Lane) sound() bool {
+	deadlines := make([]Instant, len(l.Reservations))
+	for i, r := range l.Reservations {
 		if deadlines[i] = r.Deadline; r.ID == "" {
 			return false
 		}
 	}
-	return s.Born && s.Locks >= 0 && s.Consecutive >= 0 && s.Until >= dormant && s.Until < tooFar && s.At >= 0 && s.At <= year9999 &&
-		s.Used >= 0 && s.Used <= year9999 &&
-		ordered(s.Fails) && ordered(s.Spent) && ordered(s.Unlocks) && ordered(deadlines)
+	return l.Locks >= 0 && l.Until >= ordered && l.Until < tooFar && inOrder(l.Fails) && inOrder(deadlines)
 }
 
 // tooFar is what no clock that is believed and no duration lead to.
 const tooFar = 2 * year9999
 
-// ordered reports whether the times are in order, and times.
-func ordered(times []Instant) bool {
+// inOrder reports whether the times are in order, and times.
+func inOrder(times []Instant) bool {
 	n := len(times)
 	return n == 0 || slices.IsSorted(times) && times[0] >= 0 && times[n-1] < tooFar
 }
@@ -84,6 +100,8 @@ func ordered(times []Instant) bool {
 func (s State) clone() State {
 	s.Fails = slices.Clone(s.Fails)
 	s.Reservations = slices.Clone(s.Reservations)
+	s.Known.Fails = slices.Clone(s.Known.Fails)
+	s.Known.Reservations = slices.Clone(s.Known.Reservations)
 	s.Spent = slices.Clone(s.Spent)
 	s.Unlocks = slices.Clone(s.Unlocks)
 	return s
