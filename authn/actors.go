@@ -27,11 +27,12 @@ import (
 // It is safe for concurrent use.
 type Actors struct {
 	*core
-	logins func(...string) []byte // picks the phantom of a login
-	keys   func(...string) []byte // tags keys
-	box    *outbox.Box            // of notices; nil where nobody delivers them
-	opt    ActorsOptions
-	homes  atomic.Pointer[homes] // of unknown logins
+	logins  func(...string) []byte // picks the phantom of a login
+	keys    func(...string) []byte // tags keys
+	devices func(...string) []byte // and devices
+	box     *outbox.Box            // of notices; nil where nobody delivers them
+	opt     ActorsOptions
+	homes   atomic.Pointer[homes] // of unknown logins
 }
 
 // core is what the engines of this package work with.
@@ -107,7 +108,7 @@ func NewActors(r *symbolon.Realm, opts *ActorsOptions) (*Actors, error) {
 	space := table.New(p.Store, p.Tenant, p.Now, p.Rand)
 	a := &Actors{
 		core: &core{r, p, space, attempt.New(space, p.Rand)}, opt: o,
-		logins: mac(p.Derive("login")), keys: mac(p.Derive("actor key")),
+		logins: mac(p.Derive("login")), keys: mac(p.Derive("actor key")), devices: mac(p.Derive("device")),
 	}
 	if o.Notifier != nil {
 		box, err := outbox.New(space, "notice", p.Derive("notice"), p.Rand, notify(o.Notifier), o.Failed)
@@ -155,6 +156,10 @@ func (a *Actors) phantomOf(login string) account {
 // counts as no attempt. While the directory or the store does not answer, the
 // error wraps symbolon.ErrUnavailable and nobody comes in.
 func (a *Actors) SignIn(ctx context.Context, login, pw string) (symbolon.Principal, error) {
+	return a.signIn(ctx, Device{}, login, pw)
+}
+
+func (a *Actors) signIn(ctx context.Context, d Device, login, pw string) (symbolon.Principal, error) {
 	if n := len(login); n == 0 || n > maxLogin {
 		return symbolon.Principal{}, invalid("login", fmt.Sprintf("has %d bytes, must have 1 to %d", n, maxLogin))
 	}
@@ -173,6 +178,7 @@ func (a *Actors) SignIn(ctx context.Context, login, pw string) (symbolon.Princip
 	if err != nil {
 		return symbolon.Principal{}, failed(err)
 	}
+	try.Known = a.known(acc, d)
 	answer, err := a.gate.Run(ctx, try.Try)
 	if err == nil {
 		try.start(ctx)
@@ -270,6 +276,9 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 				return audit.Record{ID: counterID, Event: "signin", Outcome: audit.Failed, Reason: string(ReasonUnknown)}.Increment(tx, s.counter)
 			}
 			rec := audit.Record{ID: s.auditIDs[0], Event: "signin", Outcome: audit.Failed, Actor: acc.actor.ID, Org: acc.actor.Org}
+			if s.Known != nil && s.Known(tx.View) {
+				rec.Detail = map[string]string{"device": "known"}
+			}
 			if err := s.recordLock(tx, answer); err != nil {
 				return err
 			}

@@ -58,6 +58,9 @@ type Try struct {
 	// and if that is absent every guess is refused (S8).
 	Unbound bool
 
+	// Known tells, by what was read, whether the guess comes from a device that is
+	// known to be the owner's, which has a lane of its own (S24). Nil: it does not.
+	Known func(*table.View) bool
 	// Acquire takes what the check needs, such as a hashing slot, before the
 	// guess is counted: a full pool must not turn right secrets into failures
 	// (S23). Nil if it needs nothing.
@@ -199,7 +202,7 @@ func (g *Gate) keep(ctx context.Context, t Try, id string) (stop func()) {
 			case <-ctx.Done():
 				return
 			}
-			_, err := g.space.Update(ctx, t.Shard, []string{t.Lock, t.Secret}, func(tx *table.Tx) error {
+			_, err := g.space.Update(ctx, t.Shard, t.names(), func(tx *table.Tx) error {
 				_, err := t.step(tx, lockout.Reserve(id))
 				return err
 			})
@@ -216,6 +219,8 @@ func (g *Gate) keep(ctx context.Context, t Try, id string) (stop func()) {
 	}
 }
 
+func (t Try) names() []string { return append([]string{t.Lock, t.Secret}, t.With...) }
+
 // step applies an event and writes the state back even if nothing changed, so
 // that the number of commits does not tell a locked account from an open one.
 func (t Try) step(tx *table.Tx, e lockout.Event) (lockout.Answer, error) {
@@ -225,6 +230,9 @@ func (t Try) step(tx *table.Tx, e lockout.Event) (lockout.Answer, error) {
 	}
 	if !ok && t.Unbound && !tx.Has(t.Secret) {
 		rec, ok = record{lockout.NewState()}, true
+	}
+	if t.Known != nil && t.Known(tx.View) {
+		e = e.Known()
 	}
 	var answer lockout.Answer
 	rec.State, answer = t.Policy.Next(rec.State, e, tx.Now())

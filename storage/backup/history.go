@@ -42,8 +42,9 @@ func lockOf(kind, id, method string) place {
 type guess struct {
 	at      time.Time
 	outcome guessed
-	until   lockout.Instant // with tripped; -1 until an administrator unlocks
+	until   lockout.Instant // with tripped; below 0 until an administrator unlocks, see lockout.State
 	dead    bool            // with tripped
+	known   bool            // it came from a device that was known, which has a count of its own
 }
 
 type guessed uint8
@@ -87,7 +88,7 @@ const (
 )
 
 // harmless are the events that change nothing which a restore could undo.
-var harmless = []string{"key.made", "account.unlocked", "customer.unlocked", "unlock.reciprocal", "signout", "sessions.ended", "proofs.ended", "method.bound", "challenge.sent",
+var harmless = []string{"key.made", "account.unlocked", "customer.unlocked", "unlock.reciprocal", "employee.failing", "signout", "sessions.ended", "proofs.ended", "method.bound", "challenge.sent",
 	"interaction.joined", "interaction.ended", "decision", "act", "policy.proposed", "policy.approved", "policy.withdrawn",
 	"tenant.exported", "tenant.imported", "tenant.fenced", "tenant.unfenced"}
 
@@ -168,12 +169,15 @@ func (h *history) add(r audit.Record) {
 }
 
 func (h *history) guess(lock place, r audit.Record) {
-	g := guess{at: r.Time}
+	g := guess{at: r.Time, known: r.Detail["device"] == "known"}
 	switch {
 	case slices.Contains([]string{"account.locked", "account.held", "customer.locked", "customer.held"}, r.Event):
 		g.outcome, g.until, g.dead = tripped, -1, r.Reason == lockout.Dead.String()
 		if until, err := time.Parse(time.RFC3339, r.Detail["until"]); err == nil && r.Reason == lockout.Timed.String() {
 			g.until = lockout.Instant(until.Add(time.Second).UnixMilli()) // it was rounded down
+		}
+		if strings.HasSuffix(r.Event, ".held") {
+			g.until = -3
 		}
 	case r.Outcome == audit.Succeeded:
 		g.outcome = right
@@ -223,7 +227,7 @@ func (h *history) lock(at place, m members) error {
 	for _, g := range all {
 		s = g.apply(s)
 	}
-	return m.set(s, "born", "fails", "reservations", "until", "locks", "consecutive", "spent", "at")
+	return m.set(s, "born", "fails", "reservations", "until", "locks", "consecutive", "spent", "used", "at")
 }
 
 // apply adds to what is remembered. Lockout itself decides, with the host's
@@ -238,11 +242,17 @@ func (g guess) apply(s lockout.State) lockout.State {
 		slices.Sort(s.Spent)
 		s.Consecutive++
 	case right:
-		s.Fails, s.Locks, s.Consecutive = nil, 0, 0
+		if s.Consecutive, s.Used = 0, max(s.Used, at); !g.known {
+			s.Fails, s.Locks = nil, 0
+		}
 	case tripped:
 		s.Locks++
-		if s.Until != -1 && (g.until == -1 || g.until > s.Until) && !g.dead {
-			s.Until = g.until
+		switch {
+		case g.dead:
+		case g.until < 0:
+			s.Until = min(s.Until, g.until)
+		case s.Until >= 0:
+			s.Until = max(s.Until, g.until)
 		}
 		if g.dead {
 			s.Consecutive = max(s.Consecutive, lockout.DeadAfter)
