@@ -103,6 +103,25 @@ func ExampleActors_Unlock() {
 	// tom Actor/mia she stood at my desk
 }
 
+// Strangers guess at a login, and its owner comes in all the same, from a device that was known before.
+func ExampleActors_SignInFrom() {
+	ctx := context.Background()
+	_, actors := house()
+	check(actors.AsHost("first day").SetPassword(ctx, "mia", "a long enough pass phrase"))
+	mia := must(actors.SignIn(ctx, "mia", "a long enough pass phrase"))
+	cookie := must(actors.Remember(ctx, mia)).Reveal() // HttpOnly, Secure, for 90 days
+
+	for range 5 {
+		_, _ = actors.SignIn(ctx, "mia", "a guess")
+	}
+	_, err := actors.SignIn(ctx, "mia", "a long enough pass phrase")
+	fmt.Println("from elsewhere:", err)
+	fmt.Println(must(actors.SignInFrom(ctx, authn.DeviceFromString(cookie), "mia", "a long enough pass phrase")))
+	// Output:
+	// from elsewhere: authn: refused
+	// mia
+}
+
 func must[T any](v T, err error) T {
 	check(err)
 	return v

@@ -23,6 +23,7 @@ func TestAHoldOpensByNothingButAnUnlock(t *testing.T) {
 		ctx, host := t.Context(), d.actors.AsHost("test")
 		mia, tom := d.signIn("mia", right), d.signIn("tom", right+" of tom")
 		require.NoError(t, d.actors.Hold(ctx, tom, "mia", "her laptop was stolen"))
+		synctest.Wait()
 		refused(t, d.actors.Touch(ctx, mia), authn.ReasonOver, "her sessions end in the same commit")
 		locked := func(pw, because string) {
 			t.Helper()
@@ -34,6 +35,7 @@ func TestAHoldOpensByNothingButAnUnlock(t *testing.T) {
 		time.Sleep(1000 * time.Hour)
 		locked(right, "time")
 		require.NoError(t, host.SetPassword(ctx, "mia", right+" anew"))
+		synctest.Wait()
 		locked(right+" anew", "a new password")
 		synctest.Wait()
 		require.NoError(t, host.ResetPassword(ctx, "mia"))

@@ -244,7 +244,7 @@ func (c *core) rule(ctx context.Context, r ruling) (changed bool, err error) {
 		if err != nil {
 			return err
 		}
-		shut := before.Phase == lockout.Timed || before.Phase == lockout.Held
+		shut := before.Phase.Shut()
 		after, changed = now, now.Verdict == lockout.Done && (shut || r.event == lockout.Hold())
 		rec := r.rec
 		rec.Outcome, rec.Detail = audit.Failed, maps.Clone(rec.Detail)

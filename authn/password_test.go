@@ -80,6 +80,7 @@ func TestAPasswordGrowsOld(t *testing.T) {
 		refused(t, err, authn.ReasonWrong, "and whoever guesses learns nothing of it")
 		require.NoError(t, d.actors.ChangePassword(ctx, "mia", right, right+" of spring"))
 		d.signIn("mia", right+" of spring")
+		synctest.Wait()
 		require.NoError(t, d.actors.AsHost("found on a forum").RevokePassword(ctx, "mia"))
 		synctest.Wait()
 		require.Equal(t, "mia signin.absent, mia password.changed, mia password.revoked", mail.events(), "PW-25: the owner is told of each")

@@ -395,6 +395,7 @@ func TestSecretsDoNotLeak(t *testing.T) {
 	d.mia = d.signIn("mia", canary)
 	key, err := d.actors.AsHost("canary").NewKey(ctx, "ivr")
 	require.NoError(t, err)
+	dev := d.remember(d.mia)
 	_, claim := d.claim("call-1")
 	ask := d.ask(claim)
 	m := d.inbox.last(t)
@@ -405,7 +406,7 @@ func TestSecretsDoNotLeak(t *testing.T) {
 
 	var out strings.Builder
 	logger := slog.New(slog.NewJSONHandler(&out, nil))
-	for _, v := range []any{d.realm, d.actors, d.subjects, d.mia, both, ask, m, &m, key, &key, wrong, short, testSecret(t),
+	for _, v := range []any{d.realm, d.actors, d.subjects, d.mia, both, ask, m, &m, key, &key, dev, &dev, wrong, short, testSecret(t),
 		struct{ in any }{key}, struct{ m authn.Message }{m}} {
 		fmt.Fprintf(&out, "%v %+v %#v %s %q\n", v, v, v, v, v)
 		logger.Info("x", "v", v)
@@ -424,7 +425,7 @@ func TestSecretsDoNotLeak(t *testing.T) {
 		}
 	}
 	secret := strings.Split(key.Reveal(), ".")[3]
-	for _, s := range []string{canary, m.Code.Reveal(), secret, "0123456789abcdef0123456789abcdef"} {
+	for _, s := range []string{canary, m.Code.Reveal(), secret, dev.Reveal(), "0123456789abcdef0123456789abcdef"} {
 		require.NotContains(t, out.String(), s)
 	}
 }

@@ -102,6 +102,9 @@ const (
 	Dormant              // out of use for so long that it is held until an administrator unlocks
 )
 
+// Shut reports whether somebody must unlock, or wait for the end of a lock.
+func (p Phase) Shut() bool { return p == Timed || p == Held || p == Dormant }
+
 // String returns the phase's name in lower case.
 func (p Phase) String() string {
 	return name(int(p), "unknown", "open", "full", "timed", "held", "dead", "delayed", "spent", "dormant")

@@ -219,8 +219,6 @@ func (g *Gate) keep(ctx context.Context, t Try, id string) (stop func()) {
 	}
 }
 
-func (t Try) names() []string { return append([]string{t.Lock, t.Secret}, t.With...) }
-
 // step applies an event and writes the state back even if nothing changed, so
 // that the number of commits does not tell a locked account from an open one.
 func (t Try) step(tx *table.Tx, e lockout.Event) (lockout.Answer, error) {
@@ -269,6 +267,9 @@ func Apply(tx *table.Tx, lock string, p lockout.Policy, e lockout.Event) (before
 		rec, ok = record{lockout.NewState()}, true
 	}
 	_, before = p.Next(rec.State, lockout.Tick(), tx.Now())
+	if _, known := p.Next(rec.State, lockout.Tick().Known(), tx.Now()); !before.Phase.Shut() {
+		before = known
+	}
 	rec.State, after = p.Next(rec.State, e, tx.Now())
 	if !ok {
 		return before, after, nil

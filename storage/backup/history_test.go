@@ -19,6 +19,8 @@ func TestGuessesCountOn(t *testing.T) {
 		return audit.Record{Event: "signin", Actor: "mia", Outcome: o, Reason: reason}
 	}
 	wrong, right := signin(audit.Failed, "wrong"), signin(audit.Succeeded, "")
+	known := right
+	known.Detail = map[string]string{"device": "known"}
 	tripped := func(reason, until string) audit.Record {
 		return audit.Record{Event: "account.locked", Actor: "mia", Outcome: audit.Succeeded, Reason: reason, Detail: map[string]string{"until": until}}
 	}
@@ -37,6 +39,7 @@ func TestGuessesCountOn(t *testing.T) {
 		{"the fifth failure locks", 4, []audit.Record{wrong}, 0, lockout.Timed, 5},
 		{"four do not", 3, []audit.Record{wrong}, 0, lockout.Open, 4},
 		{"the owner came in between", 4, []audit.Record{right, wrong}, 0, lockout.Open, 1},
+		{"from a device that is known, which forgets nothing of strangers", 4, []audit.Record{known, wrong}, 0, lockout.Timed, 1},
 		{"old failures do not lock", 4, []audit.Record{wrong}, time.Hour, lockout.Open, 5},
 		{"a locked or busy account counts nothing", 4, []audit.Record{signin(audit.Failed, "locked"), signin(audit.Failed, "busy")}, 0, lockout.Open, 4},
 		{"a lock holds to its end", 0, []audit.Record{tripped("timed", "2026-11-24T13:00:00Z")}, time.Hour, lockout.Timed, 0},
