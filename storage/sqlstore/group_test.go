@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -177,4 +179,50 @@ func TestCloseLetsTheTransactionEnd(t *testing.T) {
 		require.Equal(t, []string{"begin", "a", "commit"}, d.entries)
 		require.ErrorIs(t, g.do(t.Context(), false, d.job("b", nil)), errClosed)
 	})
+}
+
+// A caller whose context has no end does its work itself, if nobody else is about.
+func TestWhoCannotLeaveWorksItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		g := d.group(t)
+		inPerson := func() error {
+			d.write("in person: %v", strings.Contains(string(debug.Stack()), "(*group).do("))
+			return nil
+		}
+		require.NoError(t, g.do(context.Background(), true, inPerson))
+		require.NoError(t, g.do(t.Context(), true, inPerson), "its context ends with the test")
+		together(g, d, inPerson, inPerson)
+		require.NoError(t, g.do(context.Background(), true, inPerson), "there was a crowd just now")
+		require.NoError(t, g.do(context.Background(), true, inPerson))
+		require.Equal(t, []string{
+			"in person: true", "in person: false",
+			"begin", "first", "commit", "begin", "in person: false", "in person: false", "commit",
+			"in person: false", "in person: true",
+		}, d.entries)
+		g.close()
+		require.ErrorIs(t, g.do(context.Background(), true, inPerson), errClosed)
+	})
+}
+
+// Whoever works, one works at a time: the race detector looks at n.
+func TestOneWorksAtATime(t *testing.T) {
+	n := 0
+	add := func() error { n++; return nil }
+	g := newGroup(add, add, func() {})
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			ctx := context.Background()
+			if i%2 == 0 {
+				ctx = t.Context()
+			}
+			for range 500 {
+				require.NoError(t, g.do(ctx, i%3 == 0, add))
+			}
+		})
+	}
+	wg.Wait()
+	g.close()
+	require.GreaterOrEqual(t, n, 8*500)
 }
