@@ -26,16 +26,19 @@ func TestEveryEngineKeepsTheContract(t *testing.T) {
 
 // What is sealed needs room, which every engine has: a value of the greatest length
 // fits, and so does a batch.
-func TestASealedStoreKeepsTheContractOnEveryEngine(t *testing.T) {
+func TestASealedStoreKeepsTheContract(t *testing.T) {
 	keys, err := sealed.NewLocal([]byte("32 random bytes, kept elsewhere!"))
 	require.NoError(t, err)
-	engines.Each(t, func(t *testing.T, e engines.Engine) {
-		storagetest.Run(t, func(t *testing.T) storage.Store {
-			s, err := sealed.New(e.Open(t), keys, nil)
-			require.NoError(t, err)
-			return s
+	for _, name := range []string{"SQLite", "MariaDB", "PostgreSQL", "Redis"}[:times(2, 4)] {
+		t.Run(name, func(t *testing.T) {
+			e := engines.Fresh(t, name)
+			storagetest.Run(t, func(t *testing.T) storage.Store {
+				s, err := sealed.New(e.Open(t), keys, nil)
+				require.NoError(t, err)
+				return s
+			})
 		})
-	})
+	}
 }
 
 func TestCheckWithoutATestSaysTheSame(t *testing.T) {

@@ -88,6 +88,7 @@ var faults = []fault{
 func TestAStoreThatFailsRefusesEverything(t *testing.T) {
 	for _, place := range houses {
 		t.Run(place.name, func(t *testing.T) {
+			t.Parallel() // it mostly waits
 			h := place.open(t)
 			o := openOffice(t, h.store)
 			for i, f := range faults {
