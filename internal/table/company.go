@@ -27,6 +27,7 @@ type company struct {
 	shard   Shard
 	names   []string  // what they read, each once
 	callers []*caller // in the order of the line
+	most    int       // of them are taken at a time
 
 	// Since the last run:
 	taken []*caller // what they write is in the commit
@@ -78,16 +79,16 @@ func (s *Space) together(g *gate, co *company) {
 // that nothing holds until they are. Whoever answers so there is asked again,
 // first.
 //
-// When it runs again another process was faster, so it takes half as many, in
-// less time: beside one that writes alone and quickly a crowd would never win.
+// When another process was faster it takes half as many, in less time: beside one
+// that writes alone and quickly a crowd would never win.
 func (co *company) run(tx *Tx, rand io.Reader) {
-	callers, most, state := co.callers, maxCompany, tx.View
-	if co.taken != nil {
-		most = (len(co.taken) + 1) / 2
+	callers, state := co.callers, tx.View
+	if tx.raced {
+		co.most = (len(co.taken) + 1) / 2
 	}
 	co.callers, co.taken, co.again = nil, nil, nil
 	for i, c := range callers {
-		if len(co.taken) == most {
+		if len(co.taken) == co.most {
 			co.leave(callers[i:])
 			return
 		}

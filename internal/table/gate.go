@@ -88,7 +88,7 @@ func (g *gate) pass() bool {
 func (g *gate) gather() *company {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	co := &company{}
+	co := &company{most: maxCompany}
 	n := 0
 	for ; n < min(len(g.line), maxCompany); n++ {
 		c := g.line[n]

@@ -108,3 +108,29 @@ func TestACrowdWinsBesideOneThatIsAlone(t *testing.T) {
 		require.Less(t, time.Since(begun), time.Second)
 	})
 }
+
+// A store that is down keeps a crowd no longer than one caller.
+func TestACrowdIsToldTogetherThatTheStoreIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		crowd, begun := newCrowd(t, &falling{Store: memory.New()}), time.Now()
+		for i := range 100 {
+			crowd.come(t.Context(), []string{"x/1"}, one(fmt.Sprint(i)), func(err error) { require.ErrorIs(t, err, errDown) })
+		}
+		crowd.wg.Wait()
+		require.Less(t, time.Since(begun), 500*time.Millisecond)
+	})
+}
+
+// falling is a store that goes down after its first commit.
+type falling struct {
+	storage.Store
+	down bool
+}
+
+func (f *falling) Commit(ctx context.Context, b storage.Batch) error {
+	if f.down {
+		return errDown
+	}
+	f.down = true
+	return f.Store.Commit(ctx, b)
+}

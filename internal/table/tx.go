@@ -13,7 +13,8 @@ import (
 // Update commits it.
 type Tx struct {
 	*View
-	ops []storage.Op
+	ops   []storage.Op
+	raced bool // the commit before this one came too late
 }
 
 // Put writes a record that the Update has read, to expire at the given time

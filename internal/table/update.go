@@ -58,7 +58,7 @@ func (s *Space) update(ctx context.Context, from *View, f func(*Tx) error) (*Vie
 
 // loop is the one optimistic loop: read, ask f, commit.
 func (s *Space) loop(ctx context.Context, from *View, f func(*Tx) error) (*View, error) {
-	view, lost := from, 0
+	view, lost, raced := from, 0, false
 	var sent *Tx // a commit whose reply was lost
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		if view.recs == nil {
@@ -72,7 +72,7 @@ func (s *Space) loop(ctx context.Context, from *View, f func(*Tx) error) (*View,
 				}
 			}
 		}
-		tx := &Tx{View: &View{now: s.now(), shard: view.shard, names: view.names, recs: view.recs}}
+		tx := &Tx{View: &View{now: s.now(), shard: view.shard, names: view.names, recs: view.recs}, raced: raced}
 		if err := f(tx); err != nil {
 			return nil, err
 		}
@@ -83,10 +83,11 @@ func (s *Space) loop(ctx context.Context, from *View, f func(*Tx) error) (*View,
 			return nil, err
 		}
 		err := s.store.Commit(ctx, storage.Batch{Shard: s.shard(view.shard), Now: tx.now, Ops: tx.ops})
+		raced = errors.Is(err, storage.ErrConflict)
 		switch {
 		case err == nil:
 			return tx.after(), nil
-		case errors.Is(err, storage.ErrConflict):
+		case raced:
 			sent, lost = nil, 0 // it is certain that nothing was applied, and the store answers
 		case errors.Is(err, storage.ErrInvalid): // a fault of ours; asking again will not help
 			return nil, err
