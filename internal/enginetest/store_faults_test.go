@@ -92,7 +92,7 @@ func TestAStoreThatFailsRefusesEverything(t *testing.T) {
 			h := place.open(t)
 			o := openOffice(t, h.store)
 			for i, f := range faults {
-				mia := symbolon.ActorID(fmt.Sprint("mia-", i))
+				mia := people[i]
 				calls := o.calls(t, mia)
 				end := f.begin(t, h)
 				if end == nil {
@@ -131,6 +131,42 @@ func TestAStoreThatFailsRefusesEverything(t *testing.T) {
 	}
 }
 
+// AU-24: wherever in its steps a call is cut off, on a line that takes a while for
+// each, what it did is whole.
+func TestACallIsCutOffAtEachOfItsSteps(t *testing.T) {
+	const step = 10 * time.Millisecond
+	for _, place := range houses {
+		t.Run(place.name, func(t *testing.T) {
+			t.Parallel()
+			h := place.open(t)
+			if h.line == nil {
+				return // SQLite has no line, and a kill test
+			}
+			o := openOffice(t, h.store)
+			through := 0
+			for cut := range people {
+				for _, c := range o.calls(t, people[cut]) {
+					if c.reads {
+						continue
+					}
+					h.line.Slow(step)
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(cut)*step)
+					err := c.do(ctx)
+					cancel()
+					h.line.Restore()
+					if err == nil {
+						through++
+						continue
+					}
+					require.ErrorIs(t, err, symbolon.ErrUnavailable, c.name)
+				}
+			}
+			require.Positive(t, through, "with enough time they go through, so the cuts were everywhere before")
+			nothingIsHalfDone(t, h.store)
+		})
+	}
+}
+
 // suffers makes a call while the fault lasts.
 func (f fault) suffers(ctx context.Context, call func(context.Context) error) (took time.Duration, err error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -149,6 +185,14 @@ func (f fault) suffers(ctx context.Context, call func(context.Context) error) (t
 	return time.Since(begun), err
 }
 
+// people are more than there are faults, so that no fault meets the locks of another.
+var people = func() (all [30]symbolon.ActorID) {
+	for i := range all {
+		all[i] = symbolon.ActorID(fmt.Sprint("mia-", i))
+	}
+	return all
+}()
+
 // office is everything that a request passes, over one store.
 type office struct {
 	realm  *symbolon.Realm
@@ -162,13 +206,13 @@ func openOffice(t *testing.T, store storage.Store) *office {
 	t.Helper()
 	secret, err := symbolon.NewSecret("test", []byte("the same in all of the processes"))
 	require.NoError(t, err)
-	people := symbolon.ActorMap{}
-	for i := range faults {
-		people[symbolon.ActorID(fmt.Sprint("mia-", i))] = symbolon.Actor{}
+	directory := symbolon.ActorMap{}
+	for _, id := range people {
+		directory[id] = symbolon.Actor{}
 	}
 	o := &office{scheme: &comparer{}}
 	o.realm, err = symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: store, Secret: secret,
-		Actors: people, Subjects: symbolon.SubjectMap{"cust-42": {Account: "acct-42"}}}, nil)
+		Actors: directory, Subjects: symbolon.SubjectMap{"cust-42": {Account: "acct-42"}}}, nil)
 	require.NoError(t, err)
 	hasher, err := password.NewHasher(&password.Options{InsecureTestCost: true, Schemes: map[string]password.Scheme{"count": o.scheme}})
 	require.NoError(t, err)
