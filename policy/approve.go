@@ -46,24 +46,21 @@ func (t *Tree) Approve(ctx context.Context, by symbolon.Principal, id, digest st
 		case among(persons, actor):
 			return refuse(ReasonSamePerson, fmt.Sprintf("it was proposed by %q", p.By))
 		}
-		before := p.of(actor.ID)
-		now = now.without(actor.ID)
-		held, err := t.held(ctx, actor, now.missing(d))
+		held, err := t.held(ctx, actor, once(slices.Concat(d.Needs, d.Approve)))
 		switch {
 		case err != nil:
 			return err
-		case len(held) == 0 && before == nil:
-			return refuse(ReasonAuthority, fmt.Sprintf("holds none at %q", now.missing(d)))
-		case len(held) > 0:
-			word := Approval{By: actor.ID, For: held, Time: t.parts.Now().Truncate(time.Second)}
-			now.Approvals, p.Approvals = append(now.Approvals, word), append(p.without(actor.ID).Approvals, word)
+		case len(held) == 0:
+			return refuse(ReasonAuthority, fmt.Sprintf("holds none at %q, nor at %q", d.Needs, d.Approve))
 		}
+		before, word := p.of(actor.ID), Approval{By: actor.ID, For: held, Time: t.parts.Now().Truncate(time.Second)}
+		p, now = p.with(word), now.with(word)
 		rec.Reason = p.Reason
 		c := commit{Tree: t, id: id, from: s, after: after, diff: d, rec: rec}
 		switch out = now.shown(id, d); {
 		case out.Done:
 			return c.change(ctx, &p)
-		case before != nil && (len(held) == 0 || slices.Equal(before, held)):
+		case slices.Equal(before, held):
 			return nil // heard already
 		}
 		return c.wait(ctx, eventApproved, p)

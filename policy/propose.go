@@ -81,9 +81,10 @@ func (p proposal) of(a symbolon.ActorID) []symbolon.OrgID {
 	return nil
 }
 
-// without returns it as if somebody had not approved it.
-func (p proposal) without(a symbolon.ActorID) proposal {
-	p.Approvals = slices.DeleteFunc(slices.Clone(p.Approvals), func(one Approval) bool { return one.By == a })
+// with returns it with somebody's word, instead of an earlier one.
+func (p proposal) with(word Approval) proposal {
+	others := slices.DeleteFunc(slices.Clone(p.Approvals), func(one Approval) bool { return one.By == word.By })
+	p.Approvals = append(others, word)
 	return p
 }
 

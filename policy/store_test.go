@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -126,6 +127,32 @@ func TestForgedApproval(t *testing.T) {
 	require.Equal(t, 60*day, h.expiry("rival"))
 	_, err = h.tree.Proposals(t.Context())
 	require.ErrorIs(t, err, symbolon.ErrUnavailable)
+}
+
+// S6: a proposal that a writer of the database has kept beyond its time, or put back, does not wait any more.
+func TestKeptProposal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		h := newHouse(t, store)
+		p, err := h.tree.Change(t.Context(), h.is("olga"), "why", policy.Set("owner", expiry(90)))
+		require.NoError(t, err)
+		kept := records(t, store)
+		time.Sleep(72 * time.Hour)
+		n := 0
+		for where, r := range kept {
+			if strings.Contains(where, "policy/proposal/") {
+				put(t, store, where, r.Value)
+				n++
+			}
+		}
+		require.Equal(t, 1, n)
+		_, err = h.tree.Approve(t.Context(), h.is("omar"), p.ID, p.Difference.Digest())
+		h.refused(err, policy.ReasonUnknown, "its time is over")
+		waiting, err := h.tree.Proposals(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, waiting)
+		h.refused(h.tree.Withdraw(t.Context(), h.is("olga"), p.ID, "why"), policy.ReasonUnknown, "nor is there anything to withdraw")
+	})
 }
 
 // S8: a store that does not answer lets nobody in and changes nothing.
