@@ -234,6 +234,7 @@ func TestWithdraw(t *testing.T) {
 			staff := maps.Clone(people)
 			staff["sue"] = symbolon.Actor{Org: "stranger"}
 			h := newHouseOf(t, memory.New(), staff)
+			h.who.below["stranger"] = []symbolon.OrgID{"", "new"} // authority over what is not there is none
 			ctx := t.Context()
 			p, err := h.tree.Change(ctx, h.is("bea"), "sold", move...)
 			require.NoError(t, err)
