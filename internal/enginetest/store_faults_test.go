@@ -134,7 +134,7 @@ func TestAStoreThatFailsRefusesEverything(t *testing.T) {
 // AU-24: wherever in its steps a call is cut off, on a line that takes a while for
 // each, what it did is whole.
 func TestACallIsCutOffAtEachOfItsSteps(t *testing.T) {
-	const step = 10 * time.Millisecond
+	const step, steps = 10 * time.Millisecond, 12
 	for _, place := range houses {
 		t.Run(place.name, func(t *testing.T) {
 			t.Parallel()
@@ -150,7 +150,7 @@ func TestACallIsCutOffAtEachOfItsSteps(t *testing.T) {
 						continue
 					}
 					h.line.Slow(step)
-					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(cut)*step)
+					ctx, cancel := context.WithTimeout(t.Context(), step*steps*time.Duration(cut)/time.Duration(len(people)))
 					err := c.do(ctx)
 					cancel()
 					h.line.Restore()
@@ -186,7 +186,8 @@ func (f fault) suffers(ctx context.Context, call func(context.Context) error) (t
 }
 
 // people are more than there are faults, so that no fault meets the locks of another.
-var people = func() (all [30]symbolon.ActorID) {
+var people = func() []symbolon.ActorID {
+	all := make([]symbolon.ActorID, times(30, 120))
 	for i := range all {
 		all[i] = symbolon.ActorID(fmt.Sprint("mia-", i))
 	}
