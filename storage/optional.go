@@ -29,7 +29,7 @@ type Clock interface {
 // a shard. The channel receives, soon after a commit of any process, once for
 // one or for several; a wake-up may be lost with the connection, so whoever
 // waits also looks from time to time. The function ends it and closes the
-// channel. Without a Waker one polls, with jitter.
+// channel; it may be called again. Without a Waker one polls, with jitter.
 type Waker interface {
 	Wake(ctx context.Context, shard string) (<-chan struct{}, func(), error)
 }

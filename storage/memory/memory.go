@@ -20,19 +20,21 @@ import (
 // Store is a [storage.Store] in memory. It is safe for concurrent use. Make one
 // with [New].
 type Store struct {
-	mu     sync.RWMutex
-	shards map[string]map[string]storage.Record
+	mu      sync.RWMutex
+	shards  map[string]map[string]storage.Record
+	waiting map[string]map[chan struct{}]bool // by shard
 }
 
 var (
 	_ storage.Store       = (*Store)(nil)
 	_ storage.Sweeper     = (*Store)(nil)
 	_ storage.Snapshotter = (*Store)(nil)
+	_ storage.Waker       = (*Store)(nil)
 )
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{shards: make(map[string]map[string]storage.Record)}
+	return &Store{shards: make(map[string]map[string]storage.Record), waiting: make(map[string]map[chan struct{}]bool)}
 }
 
 // Get implements [storage.Store].
@@ -103,7 +105,38 @@ func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
 			delete(records, o.Name)
 		}
 	}
+	for c := range s.waiting[b.Shard] {
+		select {
+		case c <- struct{}{}:
+		default: // one for several
+		}
+	}
 	return nil
+}
+
+// Wake implements [storage.Waker].
+func (s *Store) Wake(ctx context.Context, shard string) (<-chan struct{}, func(), error) {
+	if err := storage.ValidScan(shard, "", "", 1); err != nil {
+		return nil, nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, fmt.Errorf("memory: wake: %w", err)
+	}
+	c := make(chan struct{}, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting[shard] == nil {
+		s.waiting[shard] = make(map[chan struct{}]bool)
+	}
+	s.waiting[shard][c] = true
+	return c, sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if delete(s.waiting[shard], c); len(s.waiting[shard]) == 0 {
+			delete(s.waiting, shard)
+		}
+		close(c)
+	}), nil
 }
 
 // Sweep implements [storage.Sweeper].

@@ -26,6 +26,7 @@ type broken struct {
 	sweep  func(ctx context.Context, before time.Time, limit int) (int, error)
 	now    func() time.Time
 	past   func(read func(storage.Reader) error) error
+	wake   func() (<-chan struct{}, func())
 }
 
 func (s *broken) Now(context.Context) (time.Time, error) {
@@ -33,6 +34,14 @@ func (s *broken) Now(context.Context) (time.Time, error) {
 		return s.now(), nil
 	}
 	return time.Now().UTC(), nil
+}
+
+func (s *broken) Wake(ctx context.Context, shard string) (<-chan struct{}, func(), error) {
+	if s.wake != nil {
+		c, end := s.wake()
+		return c, end, nil
+	}
+	return s.Store.Wake(ctx, shard)
 }
 
 func (s *broken) Snapshot(ctx context.Context, read func(storage.Reader) error) error {
@@ -138,6 +147,8 @@ func (s *broken) all(ctx context.Context, shard, after string) ([]storage.Record
 // Each case is run against the stores that it must catch. A case that catches
 // none would be a test that cannot fail.
 func TestTheSuiteCanFail(t *testing.T) {
+	defer func(d time.Duration) { wakeTime = d }(wakeTime)
+	wakeTime = 10 * time.Millisecond
 	catches := map[string]bool{}
 	for _, f := range faults {
 		for _, c := range cases() {

@@ -21,6 +21,9 @@ func offers[T any](s storage.Store) (offered T, ok bool) {
 	return offered, ok
 }
 
+// wakeTime is how soon a wake-up must come.
+var wakeTime = 5 * time.Second
+
 // What a store may offer besides; a store without it passes.
 var optionalCases = []contractCase{
 	{
@@ -107,6 +110,40 @@ var optionalCases = []contractCase{
 				}
 				last = now
 			}
+		},
+	},
+	{
+		name: "a-commit-wakes",
+		rule: "a store that is a Waker wakes whoever waits for a shard soon after a commit to it through any handle, again and again, until it is ended and closes the channel",
+		run: func(x *trial) {
+			waker, ok := offers[storage.Waker](x.store)
+			if !ok {
+				return // optional
+			}
+			woken, end, err := waker.Wake(x.ctx, x.shard)
+			x.must(err, "wake")
+			defer end()
+			arrives := func(what string) (open bool) {
+				select {
+				case _, open = <-woken:
+				case <-time.After(wakeTime):
+					x.failf("%v after %s nobody was woken", wakeTime, what)
+				}
+				return open
+			}
+			writer := x.on(x.handle())
+			for n := range 3 {
+				writer.commit(put(fmt.Sprint(n), "1"))
+				if !arrives("a commit") {
+					x.failf("the channel is closed, and nobody has ended it")
+				}
+			}
+			writer.commit(put("late", "1"))
+			end()
+			end()
+			for arrives("the end") { // what had been sent before
+			}
+			writer.commit(put("later", "1"))
 		},
 	},
 	{

@@ -374,6 +374,28 @@ var faults = []struct {
 		}
 	}, []string{"an-ended-context-is-an-error"}},
 
+	{"it wakes nobody", func(s *broken) {
+		s.wake = func() (<-chan struct{}, func()) { return make(chan struct{}), func() {} }
+	}, []string{"a-commit-wakes"}},
+
+	{"it wakes without an end", func(s *broken) {
+		c := make(chan struct{}, 4)
+		s.wake = func() (<-chan struct{}, func()) {
+			c <- struct{}{}
+			c <- struct{}{}
+			c <- struct{}{}
+			return c, func() {}
+		}
+	}, []string{"a-commit-wakes"}},
+
+	{"it has ended before it began", func(s *broken) {
+		s.wake = func() (<-chan struct{}, func()) {
+			c := make(chan struct{})
+			close(c)
+			return c, func() {}
+		}
+	}, []string{"a-commit-wakes"}},
+
 	{"it keeps to the limits whatever a wrapper asks for", func(s *broken) {
 		s.commit = func(ctx context.Context, b storage.Batch) error {
 			b.Room = 0
