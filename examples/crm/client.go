@@ -13,7 +13,10 @@ import (
 )
 
 // client speaks to a server as the desktop of an employee, or the exchange, does.
-type client struct{ base string }
+type client struct {
+	base    string
+	cookies http.CookieJar // of one desktop; nil keeps none
+}
 
 // request is what a client sends.
 type request struct {
@@ -51,7 +54,7 @@ func (c client) send(ctx context.Context, q request) (reply, error) {
 	if q.call != "" {
 		r.Header.Set(callHeader, q.call)
 	}
-	a, err := http.DefaultClient.Do(r)
+	a, err := (&http.Client{Jar: c.cookies}).Do(r)
 	if err != nil {
 		return reply{}, err
 	}
@@ -125,7 +128,7 @@ func ring(ctx context.Context, out io.Writer, base, keyFile, who string) error {
 	if err != nil {
 		return fmt.Errorf("-ring: start the server first: %w", err)
 	}
-	c := client{base}
+	c := client{base: base}
 	a, err := c.send(ctx, opening(k.Telephony, fmt.Sprintf("call-%d", time.Now().UnixNano()), agent, customer))
 	switch {
 	case err != nil:

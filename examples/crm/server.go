@@ -112,10 +112,11 @@ func (s *server) makeEngines(c config, k keys) error {
 	}, &symbolon.RealmOptions{Classes: classes, Ephemeral: s.ephemeral}); err != nil {
 		return err
 	}
-	if s.actors, err = authn.NewActors(s.realm, nil); err != nil {
+	told := notices{log.New(c.Console, "", 0)}
+	if s.actors, err = authn.NewActors(s.realm, &authn.ActorsOptions{Notifier: told, Alert: told.alert}); err != nil {
 		return err
 	}
-	if s.subjects, err = authn.NewSubjects(s.actors, c.Sender, &authn.SubjectsOptions{Lease: c.Lease}); err != nil {
+	if s.subjects, err = authn.NewSubjects(s.actors, c.Sender, &authn.SubjectsOptions{Lease: c.Lease, Guarded: []string{"sim.change"}}); err != nil {
 		return err
 	}
 	// A token may live for a while: each request asks the store whether the

@@ -23,7 +23,7 @@ func served(t *testing.T, p place, send authn.SenderFunc) (*server, client) {
 	require.NoError(t, err)
 	web := httptest.NewServer(s.routes())
 	t.Cleanup(func() { web.Close(); require.NoError(t, s.letGo()) })
-	return s, client{web.URL}
+	return s, client{base: web.URL}
 }
 
 func sqlite(t *testing.T) place {

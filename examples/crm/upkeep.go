@@ -14,6 +14,7 @@ func (s *server) upkeep(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() { _ = s.subjects.Run(ctx) }) // sends codes whose first delivery failed; ends with ctx
+	all.Go(func() { _ = s.actors.RunNotices(ctx) })
 	all.Go(func() { every(ctx, time.Minute, s.sweep) })
 	all.Go(func() { every(ctx, time.Hour, s.reportUnfinished) })
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http/cookiejar"
 	"time"
 
 	"github.com/symbolon-auth/symbolon/authn"
@@ -39,7 +40,11 @@ const (
 
 func (w *walker) story() {
 	// An employee, and a customer who is only claimed.
+	laptop, err := cookiejar.New(nil)
+	w.err = errors.Join(w.err, err)
+	w.client.cookies = laptop
 	mia := w.signIn("mia")
+	w.client.cookies = nil
 	call := w.ring("call-1", "mia", nora)
 	hangUp := w.stayOnTheLine(call)
 	w.step("mia looks up who calls, and sees a mask", 200, has{`"name":"N•••"`, not("Lindqvist")},
@@ -124,11 +129,14 @@ func (w *walker) story() {
 			request{"POST", "/sign-in", "", "", object{"login": w.person("mia").Login, "password": "tea with milk at five"}})
 	}
 	right = request{"POST", "/sign-in", "", "", object{"login": w.person("mia").Login, "password": w.person("mia").Password}}
-	w.step("mia is locked out, even with the right one", 401, nil, right)
+	w.step("from any other desk mia is locked out, even with the right one", 401, nil, right)
 	w.stop()
 	w.start()
 	w.step("the lock is still there", 401, nil, right)
-	w.step("so is the audit, which ada's token still opens", 200, has{`"event":"account.locked"`},
+	w.client.cookies = laptop
+	w.step("but mia's own laptop is known, and she comes in", 200, has{`"who":"mia"`}, right)
+	w.client.cookies = nil
+	w.step("the audit is there too, which ada's token still opens", 200, has{`"event":"account.locked"`},
 		request{"GET", "/audit?actor=mia", ada, "", nil})
 	w.step("mia's open session does not let her unlock anybody", 403, nil,
 		request{"POST", "/employees/tom/unlock", mia, "", object{"reason": "a favour"}})

@@ -66,7 +66,7 @@ func TestWalkStopsAtTheFirstDeviation(t *testing.T) {
 		{"a text that is missing", 200, has{`"who":"mia"`}, `expected 200 "who":"mia"`},
 		{"a text that must not be there", 200, has{not("eve")}, "expected 200 no eve"},
 	} {
-		w := &walker{ctx: t.Context(), out: io.Discard, client: client{web.URL}}
+		w := &walker{ctx: t.Context(), out: io.Discard, client: client{base: web.URL}}
 		w.step("a step", c.status, c.want, request{method: "GET", path: "/"})
 		require.ErrorContains(t, w.err, c.err, c.because)
 		require.ErrorContains(t, w.err, `got 200 {"who":"eve"}`, c.because)

@@ -81,7 +81,7 @@ func (w *walker) tell(say, what string) {
 	if len(r) > 260 {
 		r = append(r[:260], '…')
 	}
-	fmt.Fprintf(w.out, "%2d  %-58s %s\n", w.n, say, string(r))
+	fmt.Fprintf(w.out, "%2d  %-62s %s\n", w.n, say, string(r))
 }
 
 // shown is a body as it is printed: without a password, though it is a public one.
@@ -119,7 +119,7 @@ func (w *walker) start() {
 	ctx, cancel := context.WithCancel(w.ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- s.serve(ctx, l) }()
-	w.err, w.key, w.client = err, k.Telephony, client{"http://" + l.Addr().String()}
+	w.err, w.key, w.client = err, k.Telephony, client{base: "http://" + l.Addr().String()}
 	w.tell("a server starts", w.client.base+", data: "+w.place.String())
 	w.stop = sync.OnceFunc(func() {
 		cancel()
