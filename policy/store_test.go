@@ -111,6 +111,32 @@ func TestWriterOfTheDatabase(t *testing.T) {
 	}
 }
 
+// S6: nor is it enough to be quick: who reads only what a change has touched still holds all of it to what was committed.
+func TestWriterIsQuick(t *testing.T) {
+	for because, write := range map[string]func(string) []byte{
+		"a laxer wish": func(was string) []byte { return []byte(strings.Replace(was, "30d", "50d", 1)) },
+		"the former":   func(was string) []byte { return []byte(strings.Replace(was, "30d", "60d", 1)) },
+		"none":         func(string) []byte { return nil },
+		"no record":    func(string) []byte { return []byte("{") },
+	} {
+		store := memory.New()
+		h := newHouse(t, store)
+		require.Equal(t, 60*day, h.expiry("shop"), "read, and in memory")
+		_, err := h.open().Change(t.Context(), h.is("olga"), "why", policy.Set("owner", expiry(30)))
+		require.NoError(t, err)
+		for where, r := range records(t, store) {
+			if strings.HasSuffix(where, "org/owner") {
+				require.Contains(t, string(r.Value), "30d")
+				put(t, store, where, write(string(r.Value)))
+				_, err = h.tree.Effective(t.Context(), "shop")
+				require.ErrorIs(t, err, symbolon.ErrUnavailable, because)
+				put(t, store, where, r.Value)
+				require.Equal(t, 30*day, h.expiry("shop"), because)
+			}
+		}
+	}
+}
+
 // S6: nor can they approve.
 func TestForgedApproval(t *testing.T) {
 	store := memory.New()
