@@ -19,69 +19,84 @@ type punctual struct {
 	watch *storage.ClockWatch
 	now   func() time.Time
 
-	turn chan struct{} // held by the one that looks
-
 	mu             sync.Mutex
 	compared, next time.Time // when the clocks were compared, zero for never; when to look again
 	off            error     // what came of it
+	under          *look     // the one under way, or nil
+}
+
+// look is one comparison, for all who wait for it.
+type look struct {
+	done    chan struct{}
+	err     error // when it is done: why not to serve
+	waiting int
+	stop    context.CancelFunc
 }
 
 const (
 	lookAgain = time.Minute
 	lookSoon  = time.Second     // while the clock is off, or nobody says
-	lookLong  = 2 * time.Second // and no call waits longer for it
+	lookLong  = 2 * time.Second // it takes, at most
 	lookStale = 3 * time.Minute // without an answer for so long, nobody knows whether the clock is right
 )
 
 // Unwrap returns the store itself.
 func (p *punctual) Unwrap() storage.Store { return p.Store }
 
-// serving returns why this process must not serve. One call looks when it is time
-// to, and the others go by what was found last; when nothing is known, they wait.
+// serving returns why this process must not serve. When it is time to look, one
+// call waits for that, and the others go by what was found last; when nothing is
+// known, all wait. Nobody waits beyond their own deadline.
 func (p *punctual) serving(ctx context.Context) error {
-	known, due, off := p.verdict()
-	if !due {
+	p.mu.Lock()
+	known, due := p.stands()
+	off, l, first := p.off, p.under, p.under == nil
+	if !due || known && !first {
+		p.mu.Unlock()
 		return off
 	}
+	if first {
+		l = &look{done: make(chan struct{})}
+		looking, stop := context.WithTimeout(context.WithoutCancel(ctx), lookLong) // who leaves does not spoil it for the others
+		p.under, l.stop = l, stop
+		go p.look(looking, l)
+	}
+	l.waiting++
+	p.mu.Unlock()
 	select {
-	case p.turn <- struct{}{}:
-	default:
-		if known {
-			return off
-		}
-		select {
-		case p.turn <- struct{}{}:
-		case <-ctx.Done():
-			return fmt.Errorf("%w: the clock was not compared: %w", ErrUnavailable, context.Cause(ctx))
-		}
+	case <-l.done:
+		return l.err
+	case <-ctx.Done():
 	}
-	defer func() { <-p.turn }()
-	if _, due, off := p.verdict(); !due { // somebody else has looked meanwhile
-		return off
-	}
-	return p.look(ctx)
-}
-
-// verdict returns what was found last, whether that counts still, and whether it
-// is time to look again.
-func (p *punctual) verdict() (known, due bool, off error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if l.waiting--; l.waiting == 0 && p.under == l { // the next call looks for itself
+		l.stop()
+		p.under = nil
+	}
+	return fmt.Errorf("%w: the clock was not compared: %w", ErrUnavailable, context.Cause(ctx))
+}
+
+// stands reports whether what was found last counts still, and whether it is time
+// to look again.
+func (p *punctual) stands() (known, due bool) {
 	now := p.now()
 	back := now.Before(p.compared) // the clock was set back, who knows to what
 	known = !p.compared.IsZero() && !back && now.Sub(p.compared) < lookStale
-	return known, !known || !now.Before(p.next), p.off
+	return known, !known || !now.Before(p.next)
 }
 
 // look compares the clocks. A store that does not answer is left to say so itself,
 // to the call at hand; but only as long as the former answer counts.
-func (p *punctual) look(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, lookLong)
-	defer cancel()
+func (p *punctual) look(ctx context.Context, l *look) {
+	defer l.stop()
 	err := p.watch.Check(ctx)
-	known, _, _ := p.verdict()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer close(l.done)
+	if p.under == l {
+		p.under = nil
+	}
+	known, _ := p.stands()
 	switch now := p.now(); {
 	case err == nil:
 		p.compared, p.next, p.off = now, now.Add(lookAgain), nil
@@ -93,9 +108,10 @@ func (p *punctual) look(ctx context.Context) error {
 	case known:
 		p.next = now.Add(lookSoon)
 	default:
-		return fmt.Errorf("%w: the clock was not compared: %w", ErrUnavailable, err)
+		l.err = fmt.Errorf("%w: the clock was not compared: %w", ErrUnavailable, err)
+		return
 	}
-	return p.off
+	l.err = p.off
 }
 
 // Get implements storage.Store.

@@ -148,6 +148,26 @@ func TestOneLooksForAll(t *testing.T) {
 	})
 }
 
+// S26: who leaves while the clocks are compared does not spoil it for the others.
+func TestTheFirstToLookMayLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := slowly{clocked{memory.New()}, new(atomic.Int64)}
+		r := realmAt(t, s, nil)
+		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		left := make(chan error)
+		go func() {
+			_, err := r.Parts(seal.Ours()).Store.Get(short, "acme/00", "x")
+			left <- err
+		}()
+		synctest.Wait() // it looks
+		go func() { require.ErrorIs(t, <-left, symbolon.ErrUnavailable) }()
+		_, err := r.Parts(seal.Ours()).Store.Get(t.Context(), "acme/00", "x")
+		require.NoError(t, err)
+		require.EqualValues(t, 1, s.asked.Load())
+	})
+}
+
 // untold is a store that works and does not tell the time.
 type untold struct {
 	clocked

@@ -97,7 +97,7 @@ func NewRealm(c RealmConfig, opts *RealmOptions) (*Realm, error) {
 		}
 	}
 	now := func() time.Time { return o.Now().UTC().Round(0) }
-	store := &punctual{Store: c.Store, now: now, turn: make(chan struct{}, 1), watch: storage.WatchClock(c.Store, now, o.Rand)}
+	store := &punctual{Store: c.Store, now: now, watch: storage.WatchClock(c.Store, now, o.Rand)}
 	if o.Ephemeral == nil {
 		o.Ephemeral = store
 	}
