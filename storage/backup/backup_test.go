@@ -687,6 +687,29 @@ func TestWhatHasExpiredStaysAway(t *testing.T) {
 	})
 }
 
+// S11, S24: a restore ends remembered devices. To a locked account they were a way in,
+// and whoever has one may be why there was a restore.
+func TestRememberedDevicesEnd(t *testing.T) {
+	d := at(t, memory.New(), "acme")
+	d.password("mia", right)
+	device, err := d.actors.Remember(t.Context(), d.in("mia", right))
+	require.NoError(t, err)
+	for range 5 {
+		_, err := d.signIn("mia", "wrong "+right)
+		require.ErrorIs(t, err, authn.ErrRefused)
+	}
+	_, err = d.signIn("mia", right)
+	require.ErrorIs(t, err, authn.ErrRefused, "locked for strangers")
+	_, err = d.actors.SignInFrom(t.Context(), device, "mia", right)
+	require.NoError(t, err, "and not for a known device")
+
+	into := memory.New()
+	imported(t, export(t, d.store, "acme"), into, backup.Options{Log: d.store})
+	after := at(t, into, "acme")
+	_, err = after.actors.SignInFrom(t.Context(), device, "mia", right)
+	require.ErrorIs(t, err, authn.ErrRefused, "it is a stranger's now")
+}
+
 // A log that names the key revokes that one; one that does not, as older
 // versions wrote it, all that there were.
 func TestWhichKeyWasRevoked(t *testing.T) {
