@@ -182,6 +182,11 @@ func TestOneGet(t *testing.T) {
 	_, err := other.Change(t.Context(), h.is("olga"), "why", policy.Set("owner", expiry(30)))
 	require.NoError(t, err)
 	require.Equal(t, 30*day, h.expiry("shop"))
+	_, err = h.tree.Change(t.Context(), h.is("olga"), "why", policy.Set("owner", expiry(20)))
+	require.NoError(t, err)
+	gets = count.Gets.Load()
+	require.Equal(t, 20*day, h.expiry("shop"))
+	require.Equal(t, gets+1, count.Gets.Load(), "nor is one's own change read again")
 }
 
 // Forty who sign in at once read the tree once and not forty times, and after a change by another process only what that

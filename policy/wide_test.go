@@ -61,6 +61,10 @@ func TestWideTree(t *testing.T) {
 		return err
 	})
 	timed("asked in another process", ask(there, 3))
+	timed("changed for all", func() error { // more lines than a record of the audit holds
+		_, err := here.AsHost("test").Change(ctx, Set("top", Settings{PasswordHistory: Count(4)}))
+		return err
+	})
 	timed("refused at the top", func() error {
 		_, err := here.AsHost("test").Change(ctx, Set("top", Settings{LockoutFailures: Count(2)}))
 		var all Breaches
