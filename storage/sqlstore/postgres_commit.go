@@ -22,7 +22,10 @@ import (
 // error, and it undoes everything.
 //
 // Rows are locked in the order of their names, so batches do not wait for each
-// other in a circle.
+// other in a circle. One exception is left: a row that was removed and made again
+// after the statement began is met by the insert alone, behind rows of later
+// names. Where three batches of many ops meet so, PostgreSQL ends one of them
+// after deadlock_timeout, and it is a conflict like any other.
 //
 // A Delete with Any has nothing to lock when it finds nothing, so it takes what
 // was there when the commit began. Who depends on absence rewrites a guard
