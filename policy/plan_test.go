@@ -69,6 +69,13 @@ func TestMovesAndDeletions(t *testing.T) {
 		require.Equal(t, c.top, d.Top, c.because)
 		require.Equal(t, c.moved, d.Moved, c.because)
 		require.Equal(t, c.removed, d.Removed, c.because)
+		var added orgs
+		for _, s := range c.steps {
+			if s.do == add {
+				added = append(added, s.org)
+			}
+		}
+		require.Equal(t, added, d.Added, c.because)
 		var lines []string
 		for _, l := range d.Lines {
 			lines = append(lines, l.String())

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/audit"
 	"github.com/symbolon-auth/symbolon/internal/table"
 	"github.com/symbolon-auth/symbolon/storage/memory"
 )
@@ -61,10 +62,18 @@ func TestWideTree(t *testing.T) {
 		return err
 	})
 	timed("asked in another process", ask(there, 3))
-	timed("changed for all", func() error { // more lines than a record of the audit holds
+	timed("changed for all", func() error {
 		_, err := here.AsHost("test").Change(ctx, Set("top", Settings{PasswordHistory: Count(4)}))
 		return err
 	})
+	log, err := audit.NewLog(realm)
+	require.NoError(t, err)
+	page, err := log.List(ctx, audit.Query{Event: eventChanged})
+	require.NoError(t, err)
+	require.Len(t, page.Records, 2)
+	for _, r := range page.Records {
+		require.LessOrEqual(t, len(r.Detail["change"]), maxDetail+len("..."), "the record has the beginning, and the digest of all")
+	}
 	timed("refused at the top", func() error {
 		_, err := here.AsHost("test").Change(ctx, Set("top", Settings{LockoutFailures: Count(2)}))
 		var all Breaches
