@@ -136,18 +136,17 @@ func Subject(st seal.Stamps) (table.Shard, []string) {
 // error wraps [ErrDead], or storage.ErrUnavailable if the store cannot tell.
 func Check(ctx context.Context, s *table.Space, st seal.Stamps) error {
 	subject := make(chan error, 1)
-	go func() {
-		shard, names := Subject(st)
-		if len(names) == 0 {
-			subject <- nil
-			return
-		}
-		v, err := s.Read(ctx, shard, names...)
-		if err == nil {
-			err = SubjectLive(v, st)
-		}
-		subject <- err
-	}()
+	if shard, names := Subject(st); len(names) == 0 {
+		subject <- nil
+	} else {
+		go func() {
+			v, err := s.Read(ctx, shard, names...)
+			if err == nil {
+				err = SubjectLive(v, st)
+			}
+			subject <- err
+		}()
+	}
 	shard, names := Actor(st)
 	v, err := s.Read(ctx, shard, names...)
 	if err == nil {

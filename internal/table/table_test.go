@@ -182,6 +182,8 @@ func TestRecordsThatCannotBeRead(t *testing.T) {
 		{`{"n":1}`, "no format version"}, {`{"v":0,"n":1}`, "format zero"}, {`{"v":"1"}`, "format is a string"},
 		{`{"v":2,"n":1}`, "written by a newer version"}, {`{"v":1,"n":"one"}`, "a member of the wrong type"},
 		{`{"v":1,"n":1}{"v":1}`, "something follows it"},
+		{`"n":1,"v":1}`, "its beginning is missing"}, {`{"n":"one","v":1}`, "a member of the wrong type before a format"},
+		{`[{"n":1,"v":1}`, "truncated behind a format"}, {`{"n":1,"ids":{"n":1,"v":1}}`, "a format, but not its own"},
 	} {
 		store := memory.New()
 		require.NoError(t, store.Commit(t.Context(), storage.Batch{Shard: "acme/00", Now: time.Now(), Ops: []storage.Op{
