@@ -163,38 +163,41 @@ func TestAuthorityComesBack(t *testing.T) {
 
 // Whoever approves again speaks for all that they hold by now, and is still one person.
 func TestApprovesAgainWithMore(t *testing.T) {
-	h := newHouseOf(t, memory.New(), maps.Clone(people))
-	ctx := t.Context()
-	p, err := h.tree.Change(ctx, h.is("bea"), "sold", policy.Move("shop", "rival"), policy.Unset("business", policy.PasswordMinLength))
-	require.NoError(t, err)
-	digest := p.Difference.Digest()
-	require.Equal(t, []symbolon.OrgID{"business", "owner", "rival"}, p.Missing)
-	for _, c := range []struct {
-		below, heard []symbolon.OrgID
-		missing      []symbolon.OrgID
-	}{
-		{[]symbolon.OrgID{"rival"}, []symbolon.OrgID{"rival"}, []symbolon.OrgID{"business", "owner"}},
-		{[]symbolon.OrgID{"rival"}, []symbolon.OrgID{"rival"}, []symbolon.OrgID{"business", "owner"}},
-		{[]symbolon.OrgID{"rival", "owner"}, []symbolon.OrgID{"owner", "rival"}, []symbolon.OrgID{"business"}},
-	} {
-		h.who.below["rival"] = c.below
-		p, err = h.tree.Approve(ctx, h.is("rui"), p.ID, digest)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouseOf(t, memory.New(), maps.Clone(people))
+		ctx := t.Context()
+		p, err := h.tree.Change(ctx, h.is("bea"), "sold", policy.Move("shop", "rival"), policy.Unset("business", policy.PasswordMinLength))
 		require.NoError(t, err)
-		require.Len(t, p.Approvals, 1)
-		require.Equal(t, c.heard, p.Approvals[0].For)
-		require.Equal(t, c.missing, p.Missing)
-		waiting, err := h.tree.Proposals(ctx)
+		digest := p.Difference.Digest()
+		require.Equal(t, []symbolon.OrgID{"business", "owner", "rival"}, p.Missing)
+		for _, c := range []struct {
+			below, heard []symbolon.OrgID
+			missing      []symbolon.OrgID
+		}{
+			{[]symbolon.OrgID{"rival"}, []symbolon.OrgID{"rival"}, []symbolon.OrgID{"business", "owner"}},
+			{[]symbolon.OrgID{"rival"}, []symbolon.OrgID{"rival"}, []symbolon.OrgID{"business", "owner"}},
+			{[]symbolon.OrgID{"rival", "owner"}, []symbolon.OrgID{"owner", "rival"}, []symbolon.OrgID{"business"}},
+		} {
+			h.who.below["rival"] = c.below
+			time.Sleep(time.Second)
+			p, err = h.tree.Approve(ctx, h.is("rui"), p.ID, digest)
+			require.NoError(t, err)
+			require.Len(t, p.Approvals, 1)
+			require.Equal(t, c.heard, p.Approvals[0].For)
+			require.Equal(t, c.missing, p.Missing)
+			waiting, err := h.tree.Proposals(ctx)
+			require.NoError(t, err)
+			require.Equal(t, c.missing, waiting[0].Missing, "and so it is stored")
+		}
+		p, err = h.tree.Approve(ctx, h.is("olga"), p.ID, digest)
 		require.NoError(t, err)
-		require.Equal(t, c.missing, waiting[0].Missing, "and so it is stored")
-	}
-	p, err = h.tree.Approve(ctx, h.is("olga"), p.ID, digest)
-	require.NoError(t, err)
-	require.True(t, p.Done)
-	count := map[string]int{}
-	for _, e := range h.events() {
-		count[e]++
-	}
-	require.Equal(t, 2, count["rui policy.approved succeeded"], "what changes nothing is not recorded")
+		require.True(t, p.Done)
+		count := map[string]int{}
+		for _, e := range h.events() {
+			count[e]++
+		}
+		require.Equal(t, 2, count["rui policy.approved succeeded"], "what changes nothing is not recorded")
+	})
 }
 
 // S8: a directory or an authority that cannot answer approves nothing, and the list says that it cannot.

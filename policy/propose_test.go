@@ -80,7 +80,10 @@ func TestChangeAndApproval(t *testing.T) {
 			"omar policy.approved denied"}, h.events())
 		log, err := audit.NewLog(h.realm)
 		require.NoError(t, err)
-		page, err := log.List(ctx, audit.Query{Event: "policy.changed", Actor: "omar"})
+		page, err := log.List(ctx, audit.Query{Event: "policy.changed", Actor: "bea"})
+		require.NoError(t, err)
+		require.Equal(t, "audit finding 7 Org/business", page.Records[0].Reason+" "+page.Records[0].Resource)
+		page, err = log.List(ctx, audit.Query{Event: "policy.changed", Actor: "omar"})
 		require.NoError(t, err)
 		rec := page.Records[0]
 		require.Equal(t, "too many calls", rec.Reason)

@@ -44,7 +44,7 @@ type head struct {
 func (h head) next(id string, touched []symbolon.OrgID, sum string) head {
 	n := head{N: h.N + 1, Sum: sum, Recent: append(slices.Clone(h.Recent), id), Touched: append(slices.Clone(h.Touched), touched)}
 	n.Recent = n.Recent[max(0, len(n.Recent)-maxRecent):]
-	for len(slices.Concat(n.Touched...)) >= storage.MaxOps { // the head itself is asked for, too
+	for len(slices.Concat(n.Touched...)) > storage.MaxOps {
 		n.Touched = n.Touched[1:]
 	}
 	return n

@@ -155,6 +155,32 @@ func TestForgedApproval(t *testing.T) {
 	require.ErrorIs(t, err, symbolon.ErrUnavailable)
 }
 
+// S6: what was said of one proposal counts for no other.
+func TestMovedProposal(t *testing.T) {
+	store := memory.New()
+	h := newHouse(t, store)
+	ctx := t.Context()
+	approved, err := h.tree.Change(ctx, h.is("bea"), "sold", policy.Move("shop", "rival"))
+	require.NoError(t, err)
+	_, err = h.tree.Approve(ctx, h.is("rui"), approved.ID, approved.Difference.Digest())
+	require.NoError(t, err)
+	other, err := h.tree.Change(ctx, h.is("bea"), "sold again", policy.Move("shop", "rival"))
+	require.NoError(t, err)
+	all := records(t, store)
+	at := func(p policy.Proposal) string {
+		for where := range all {
+			if strings.HasSuffix(where, "policy/proposal/"+p.ID) {
+				return where
+			}
+		}
+		t.Fatal("no record of " + p.ID)
+		return ""
+	}
+	put(t, store, at(other), all[at(approved)].Value)
+	_, err = h.tree.Approve(ctx, h.is("omar"), other.ID, other.Difference.Digest())
+	require.ErrorIs(t, err, symbolon.ErrUnavailable)
+}
+
 // S6: a proposal that a writer of the database has kept beyond its time, or put back, does not wait any more.
 func TestKeptProposal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,71 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/symbolon-auth/symbolon"
+	"github.com/symbolon-auth/symbolon/storage"
+)
+
+// A head stays short, and says what was touched since as long as one Get can ask for it.
+func TestHead(t *testing.T) {
+	var h head
+	for i := range 100 {
+		var touched []symbolon.OrgID
+		for j := range 1 + i%5 {
+			touched = append(touched, symbolon.OrgID(fmt.Sprint("n", (i+j)%40)))
+		}
+		before := h
+		h = h.next(fmt.Sprint("change", i), touched, "sum")
+		require.Equal(t, uint64(i+1), h.N)
+		require.LessOrEqual(t, len(h.Recent), maxRecent)
+		require.Equal(t, fmt.Sprint("change", i), h.Recent[len(h.Recent)-1])
+		last, ok := h.since(before.N)
+		require.True(t, ok)
+		require.ElementsMatch(t, touched, last)
+	}
+	n := 0
+	for orgs, ok := h.since(h.N); ok; orgs, ok = h.since(h.N - uint64(n)) {
+		require.LessOrEqual(t, len(orgs), storage.MaxOps)
+		n++
+	}
+	require.Greater(t, n, 8, "several changes are known")
+	_, ok := h.since(h.N + 1)
+	require.False(t, ok, "of what is to come, none")
+	_, ok = h.since(0)
+	require.False(t, ok, "nor from the beginning")
+
+	large := make([]symbolon.OrgID, storage.MaxOps)
+	for i := range large {
+		large[i] = symbolon.OrgID(fmt.Sprint("l", i))
+	}
+	h = h.next("large", large, "sum")
+	orgs, ok := h.since(h.N - 1)
+	require.True(t, ok && len(orgs) == storage.MaxOps, "as many as one Get takes")
+	h = h.next("larger", append(large, "one more"), "sum")
+	_, ok = h.since(h.N - 1)
+	require.False(t, ok, "and not more")
+}
+
+// What a newer version has written, and would mind being left out, is not read by half (S6).
+func TestNewerVersion(t *testing.T) {
+	tree := &Tree{key: make([]byte, 32)}
+	for text, ok := range map[string]bool{
+		`{"n":1,"sum":"","recent":null}`:            true,
+		`{"n":1,"sum":"","recent":null,"quorum":3}`: false,
+		`{"n":-1,"sum":"","recent":null}`:           false,
+		`{"n":1,"sum":7,"recent":null}`:             false,
+		`[]`:                                        false,
+		``:                                          false,
+	} {
+		_, err := verify[head](tree, headName, signed{Body: json.RawMessage(text), MAC: tree.mac(headName, []byte(text))})
+		require.Equal(t, ok, err == nil, text)
+		if !ok {
+			require.ErrorIs(t, err, symbolon.ErrUnavailable)
+		}
+	}
+}
