@@ -206,3 +206,37 @@ func TestHost(t *testing.T) {
 	_, err = h.tree.AsHost("").Change(ctx, policy.Set("owner", expiry(30)))
 	require.ErrorIs(t, err, symbolon.ErrInvalid)
 }
+
+// What could not be stored while it waits is told before anything is.
+func TestTooLongToWait(t *testing.T) {
+	h := newHouse(t, memory.New())
+	ctx, olga := t.Context(), h.is("olga")
+	_, err := h.tree.Change(ctx, olga, strings.Repeat("x", 500), policy.Set("shop", expiry(50)))
+	require.NoError(t, err, "the longest reason")
+	var names []string
+	for i := range 32 {
+		names = append(names, strings.Repeat("c", 60)+string(rune('a'+i%26))+string(rune('a'+i/26)))
+	}
+	secret, err := symbolon.NewSecret("test", make([]byte, 32))
+	require.NoError(t, err)
+	var classes []symbolon.Class
+	for _, n := range names {
+		classes = append(classes, symbolon.Class{Name: n, Sets: [][]symbolon.Method{{symbolon.MethodSMS}}})
+	}
+	realm, err := symbolon.NewRealm(symbolon.RealmConfig{Tenant: "acme", Store: memory.New(), Secret: secret, Actors: people,
+		Subjects: symbolon.SubjectMap{}}, &symbolon.RealmOptions{Classes: classes})
+	require.NoError(t, err)
+	tree, err := policy.New(realm, h.who, nil)
+	require.NoError(t, err)
+	steps := []policy.Step{policy.Add("owner", "", nil)}
+	for len(steps) < policy.MaxSteps {
+		steps = append(steps, policy.Add(symbolon.OrgID("n"+string(rune('a'+len(steps)))), "owner", policy.Settings{
+			policy.VerificationClasses: policy.Names(names...), policy.SecondFactorMethods: policy.Names(names...)}))
+	}
+	_, err = tree.AsHost("set-up").Change(ctx, steps...)
+	require.ErrorIs(t, err, symbolon.ErrInvalid)
+	require.ErrorContains(t, err, "too long to be stored; make several")
+	p, err := tree.AsHost("set-up").Change(ctx, steps[:12]...)
+	require.NoError(t, err)
+	require.True(t, p.Done)
+}
