@@ -144,6 +144,9 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 	if err != nil {
 		return symbolon.Principal{}, failed(err)
 	}
+	if !slices.Contains(cust.methods, m) { // forbidden since it was sent
+		return symbolon.Principal{}, invalid("method", fmt.Sprintf("must be one of %q", cust.methods))
+	}
 	var ids [3]string
 	for i := range ids {
 		if ids[i], err = table.NewID(s.parts.Rand, ""); err != nil {
@@ -210,7 +213,7 @@ func (s *Subjects) Confirm(ctx context.Context, claim symbolon.Principal, challe
 			}
 			tx.Delete(name) // a code works once
 			at := tx.Now().Truncate(time.Second)
-			i.drop(at.Add(-cust.proof))
+			i.drop(cust, at)
 			v := i.verification(f.Interaction.ID).With(symbolon.Proof{Method: m, At: at, Interaction: f.Interaction.ID, For: ch.For})
 			i.Proofs = nil
 			for _, p := range v.Proofs {

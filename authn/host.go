@@ -13,6 +13,7 @@ import (
 	"github.com/symbolon-auth/symbolon/internal/attempt"
 	"github.com/symbolon-auth/symbolon/internal/stamp"
 	"github.com/symbolon-auth/symbolon/internal/table"
+	"github.com/symbolon-auth/symbolon/lockout"
 	"github.com/symbolon-auth/symbolon/password"
 )
 
@@ -84,7 +85,7 @@ func (h Host) newPassword(ctx context.Context, id symbolon.ActorID, event string
 	}
 	a, acc := h.actors, of(actor)
 	c.About, c.Sources = a.about(actor, "", ""), a.opt.Sources
-	return h.bind(ctx, acc, event, item, func(was password.Record) (password.Record, error) {
+	return h.bind(ctx, acc, lim.lockout, event, item, func(was password.Record) (password.Record, error) {
 		slot, err := a.hasher(acc).Acquire(ctx)
 		if err != nil {
 			return was, ErrBusy
@@ -121,7 +122,7 @@ func (h Host) Import(ctx context.Context, id symbolon.ActorID, hash string) erro
 	if parsed, err = hasher.Seal(parsed); err != nil {
 		return fmt.Errorf("authn: %w: %w", symbolon.ErrInvalid, err)
 	}
-	return h.bind(ctx, acc, "password.imported", posted{}, func(was password.Record) (password.Record, error) {
+	return h.bind(ctx, acc, lim.lockout, "password.imported", posted{}, func(was password.Record) (password.Record, error) {
 		next := password.Record{Hash: parsed.Reveal(), Set: h.actors.parts.Now(), Former: was.Former}
 		if was.Hash != "" && !was.Temporary && was.Hash != next.Hash { // nobody chose a temporary one
 			next.Former = append([]string{was.Hash}, was.Former...)
@@ -165,7 +166,7 @@ var errMoved = errors.New("the password was replaced meanwhile")
 // in the place of that: hashing takes so long that somebody else may replace it
 // meanwhile, whose password would then be missing from the history. In that case
 // it begins anew.
-func (h Host) bind(ctx context.Context, acc account, event string, item posted, next func(was password.Record) (password.Record, error)) error {
+func (h Host) bind(ctx context.Context, acc account, limits lockout.Policy, event string, item posted, next func(was password.Record) (password.Record, error)) error {
 	a := h.actors
 	for {
 		v, err := a.space.Read(ctx, acc.shard, acc.secret())
@@ -190,7 +191,7 @@ func (h Host) bind(ctx context.Context, acc account, event string, item posted, 
 			if !v.Same(tx.View, acc.secret()) {
 				return errMoved
 			}
-			if err := attempt.Born(tx, acc.lock(), a.opt.Lockout); err != nil {
+			if err := attempt.Born(tx, acc.lock(), limits); err != nil {
 				return err
 			}
 			item.add(tx)

@@ -50,10 +50,12 @@ func (i interaction) verification(id symbolon.InteractionID) symbolon.Verificati
 	return v
 }
 
-// drop forgets the proofs until a time: one that is too old counts no longer, and
+// drop forgets what counts no longer: proofs that are too old, or by a method that is not allowed any more, and
 // must not make a fresh one end with it.
-func (i *interaction) drop(until time.Time) {
-	i.Proofs = slices.DeleteFunc(slices.Clone(i.Proofs), func(p proof) bool { return !p.At.After(until) })
+func (i *interaction) drop(c custody, now time.Time) {
+	i.Proofs = slices.DeleteFunc(slices.Clone(i.Proofs), func(p proof) bool {
+		return !now.Before(p.At.Add(c.proof)) || !slices.Contains(c.methods, p.Method)
+	})
 }
 
 // callRecord marks a call id as used. It outlives the interaction.
@@ -317,7 +319,7 @@ func (s *Subjects) Resume(ctx context.Context, p symbolon.Principal, id symbolon
 	if err != nil {
 		return symbolon.Principal{}, failed(err)
 	}
-	i.drop(s.parts.Now().Add(-cust.proof))
+	i.drop(cust, s.parts.Now())
 	if len(i.Proofs) == 0 {
 		return symbolon.Principal{}, refuse(ReasonWrong)
 	}

@@ -81,19 +81,26 @@ func (a *Actors) splitKey(k Key) (actor symbolon.ActorID, id string, secret []by
 }
 
 // SignInKey checks a service's key and returns its Principal, which ends with the
-// key, and after ActorsOptions.Absolute at the latest. It writes nothing, so it may be called for each request.
+// key, and with the absolute end of a session at the latest. A person has no key,
+// whatever they were when it was made, and nobody comes in whose organisation is
+// not in the tree. It writes nothing, so it may be called for each request.
 // Every key that is not valid now is one [ErrRefused].
 func (a *Actors) SignInKey(ctx context.Context, k Key) (symbolon.Principal, error) {
 	id, keyID, secret, ok := a.splitKey(k)
 	if !ok {
 		return symbolon.Principal{}, refuse(ReasonWrong)
 	}
-	actor, err := a.parts.Actor(ctx, id)
-	if err != nil {
+	f := symbolon.Facts{Actor: symbolon.Actor{ID: id}}
+	lim, err := a.current(ctx, &f)
+	switch {
+	case err != nil:
 		return symbolon.Principal{}, failed(err)
+	case f.Actor.Kind.Human():
+		return symbolon.Principal{}, refuse(ReasonNotYours)
 	}
-	st := seal.Stamps{Actor: string(id), Session: "key/" + keyID}
-	shard, names := stamp.Actor(st)
+	st := &f.Stamps
+	st.Actor, st.Session = string(id), "key/"+keyID
+	shard, names := stamp.Actor(*st)
 	v, err := a.space.Read(ctx, shard, names...)
 	if err != nil {
 		return symbolon.Principal{}, failed(err)
@@ -109,10 +116,7 @@ func (a *Actors) SignInKey(ctx context.Context, k Key) (symbolon.Principal, erro
 	}
 	st.ActorEpoch = party.Epoch
 	now := v.Now().Truncate(time.Second)
-	return symbolon.Seal(seal.Ours(), a.realm, symbolon.Facts{
-		Actor:      actor,
-		ActorProof: symbolon.Verification{}.With(symbolon.Proof{Method: symbolon.MethodKey, At: now}),
-		Limits:     symbolon.Limits{NotAfter: now.Add(a.opt.Absolute)},
-		Stamps:     st,
-	})
+	f.ActorProof = symbolon.Verification{}.With(symbolon.Proof{Method: symbolon.MethodKey, At: now})
+	f.Limits = symbolon.Limits{NotAfter: now.Add(lim.absolute), Token: lim.token}
+	return symbolon.Seal(seal.Ours(), a.realm, f)
 }

@@ -234,5 +234,8 @@ func (a *Actors) current(ctx context.Context, f *symbolon.Facts) (limits, error)
 	}
 	lim, err := a.limits(ctx, of(actor))
 	f.Actor, f.Stamps.Orgs, f.Stamps.Place = actor, stamp.Orgs(actor.Org, actor.Orgs...), lim.place
+	if err == nil && lim.unplaced {
+		err = fmt.Errorf("%w: an organisation of theirs is not in the policy tree", stamp.ErrDead)
+	}
 	return lim, err
 }

@@ -172,7 +172,7 @@ func (h *history) guess(lock place, r audit.Record) {
 	g := guess{at: r.Time, known: r.Detail["device"] == "known"}
 	switch {
 	case slices.Contains([]string{"account.locked", "account.held", "customer.locked", "customer.held"}, r.Event):
-		g.outcome, g.until, g.dead = tripped, -1, r.Reason == lockout.Dead.String()
+		g.outcome, g.until, g.dead = tripped, -1, r.Reason == lockout.Dead.String() && strings.HasSuffix(r.Event, ".locked")
 		if until, err := time.Parse(time.RFC3339, r.Detail["until"]); err == nil && r.Reason == lockout.Timed.String() {
 			g.until = lockout.Instant(until.Add(time.Second).UnixMilli()) // it was rounded down
 		}

@@ -25,6 +25,8 @@ func TestGuessesCountOn(t *testing.T) {
 		return audit.Record{Event: "account.locked", Actor: "mia", Outcome: audit.Succeeded, Reason: reason, Detail: map[string]string{"until": until}}
 	}
 	held := audit.Record{Event: "account.held", Actor: "mia", Outcome: audit.Succeeded, Host: "stolen laptop", Detail: map[string]string{"before": "open", "after": "held"}}
+	forDead := held
+	forDead.Reason = "dead"
 	byTom := held
 	byTom.Actor, byTom.Resource = "tom", "Actor/mia"
 	for _, c := range []struct {
@@ -49,6 +51,7 @@ func TestGuessesCountOn(t *testing.T) {
 		{"a hold outlives a later timed lock", 0, []audit.Record{tripped("held", ""), tripped("timed", "2026-11-24T13:00:00Z")}, 1000 * time.Hour, lockout.Held, 0},
 		{"so does one of the host's", 0, []audit.Record{held}, 1000 * time.Hour, lockout.Held, 0},
 		{"and one on a colleague's word", 0, []audit.Record{byTom}, 1000 * time.Hour, lockout.Held, 0},
+		{"whatever reason was given for it", 0, []audit.Record{forDead}, 1000 * time.Hour, lockout.Held, 0},
 		{"a lock whose end nobody can read holds", 0, []audit.Record{tripped("timed", "soon")}, 1000 * time.Hour, lockout.Held, 0},
 		{"the dead stay dead", 0, []audit.Record{tripped("dead", "")}, 1000 * time.Hour, lockout.Dead, lockout.DeadAfter},
 	} {
