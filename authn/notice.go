@@ -15,7 +15,7 @@ type Notice struct {
 	ID       string             // the same each time it is sent
 	Actor    symbolon.ActorID   // the employee, or
 	Subject  symbolon.SubjectID // the customer, by what was known of them before (S14)
-	Event    string             // password.set, .imported, .changed, .reset, .revoked, account.locked, .held, .unlocked, signin.guessed (after many failures), .absent (after long absence); customer.locked, .held, .unlocked, method.bound
+	Event    string             // password.set, .imported, .changed, .reset, .revoked, account.locked, .held, .unlocked, signin.guessed (after many failures), .absent (after long absence); customer.locked, .held, .unlocked, .attempted (a proof for a guarded operation failed), method.bound
 	Method   symbolon.Method    // with a Subject: the method
 	At       time.Time
 	Password Code // with password.reset: the temporary one

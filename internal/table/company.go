@@ -50,6 +50,13 @@ func (co *company) union(names []string) []string {
 // together carries out the updates of a company.
 func (s *Space) together(g *gate, co *company) {
 	defer co.end()
+	defer func() {
+		if crash := recover(); crash != nil { // the store's; on this goroutine nobody could recover it
+			for _, c := range co.callers {
+				c.take(turn{crash: crash})
+			}
+		}
+	}()
 	ran := false
 	view, err := s.loop(co.ctx, &View{shard: co.shard, names: co.names}, func(tx *Tx) error {
 		ran = true

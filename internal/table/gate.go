@@ -149,6 +149,8 @@ type turn struct {
 	tx  *Tx          // run your function on it,
 	ran chan<- error // and say here what it returned; closed without, it panicked
 
+	crash any // the store panicked: so does everybody who waits for it
+
 	done bool // this has come of your update
 	view *View
 	err  error
@@ -171,6 +173,8 @@ func (c *caller) wait(g *gate) (view *View, err error, served bool) {
 		select {
 		case t := <-c.turn:
 			switch {
+			case t.crash != nil:
+				panic(t.crash)
 			case t.done:
 				return t.view, t.err, true
 			case t.tx == nil:

@@ -121,6 +121,41 @@ func TestACrowdIsToldTogetherThatTheStoreIsDown(t *testing.T) {
 	})
 }
 
+// A store that panics does so on the goroutines of those who asked, where the host can recover it, and the gate goes on.
+func TestAPanicOfTheStoreIsEverybodys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bomb := &exploding{Store: memory.New()}
+		crowd := newCrowd(t, bomb)
+		bomb.armed.Store(true)
+		for i := range 3 {
+			crowd.wg.Go(func() {
+				require.PanicsWithValue(t, "boom", func() {
+					_, _ = crowd.space.Update(t.Context(), 0, []string{"x/1"}, one(fmt.Sprint(i)))
+				})
+			})
+		}
+		synctest.Wait()
+		time.Sleep(10 * trip)
+		synctest.Wait()
+		crowd.come(t.Context(), []string{"x/1"}, one("after"), fine(t))
+		crowd.wg.Wait()
+		require.Equal(t, []string{"first", "after"}, read(t, crowd.space, "x/1").IDs)
+	})
+}
+
+// exploding is a store whose next commit with more than one count panics.
+type exploding struct {
+	storage.Store
+	armed atomic.Bool
+}
+
+func (e *exploding) Commit(ctx context.Context, b storage.Batch) error {
+	if len(b.Ops) > 2 && e.armed.CompareAndSwap(true, false) {
+		panic("boom")
+	}
+	return e.Store.Commit(ctx, b)
+}
+
 // falling is a store that goes down after its first commit.
 type falling struct {
 	storage.Store
