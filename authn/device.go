@@ -2,11 +2,9 @@ package authn
 
 import (
 	"context"
-	"crypto/hmac"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/symbolon-auth/symbolon"
@@ -43,9 +41,8 @@ func (a *Actors) Remember(ctx context.Context, p symbolon.Principal) (Device, er
 	if i < 0 || !a.parts.Now().Before(f.ActorProof.Proofs[i].At.Add(deviceFresh)) {
 		return Device{}, invalid("principal", fmt.Sprintf("has not given a password within %v: remember a device right after the sign-in", deviceFresh))
 	}
-	body := strings.Join([]string{deviceKind, b64.EncodeToString([]byte(f.Actor.ID)), strconv.FormatUint(f.Stamps.ActorEpoch, 10),
-		strconv.FormatInt(a.parts.Now().Add(deviceLife).Unix(), 10)}, ".")
-	return DeviceFromString(body + "." + b64.EncodeToString(a.devices(body)[:16])), nil
+	return DeviceFromString(tagged(a.devices, deviceKind, b64.EncodeToString([]byte(f.Actor.ID)), strconv.FormatUint(f.Stamps.ActorEpoch, 10),
+		strconv.FormatInt(a.parts.Now().Add(deviceLife).Unix(), 10))), nil
 }
 
 // SignInFrom is [Actors.SignIn] from a device that may be known. Guesses from
@@ -59,17 +56,8 @@ func (a *Actors) SignInFrom(ctx context.Context, d Device, login, pw string) (sy
 // known returns what tells, by the account's stamp, whether a Device is of the
 // account and has not ended; nil for one that is not.
 func (a *Actors) known(acc account, d Device) func(*table.View) bool {
-	s := d.Reveal()
-	cut := strings.LastIndexByte(s, '.')
-	if cut < 0 || len(s) > 512 || acc.phantom {
-		return nil
-	}
-	tag, err := b64.DecodeString(s[cut+1:])
-	if err != nil || !hmac.Equal(tag, a.devices(s[:cut])[:16]) {
-		return nil
-	}
-	part := strings.Split(s[:cut], ".")
-	if len(part) != 4 || part[0] != deviceKind {
+	part := untagged(a.devices, d.Reveal())
+	if len(part) != 4 || part[0] != deviceKind || acc.phantom {
 		return nil
 	}
 	owner, err1 := b64.DecodeString(part[1])

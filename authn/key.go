@@ -52,32 +52,38 @@ var b64 = base64.RawURLEncoding.Strict()
 // newKey returns the text of a key: kind, owner, id, secret and a tag, by which
 // a key that we never made is refused before the store is asked.
 func (a *Actors) newKey(actor symbolon.ActorID, id string, secret []byte) Key {
-	body := strings.Join([]string{keyKind, b64.EncodeToString([]byte(actor)), id, b64.EncodeToString(secret)}, ".")
-	s := body + "." + b64.EncodeToString(a.keyTag(body))
-	return KeyFromString(s)
-}
-
-func (a *Actors) keyTag(body string) []byte {
-	return a.keys(body)[:16]
+	return KeyFromString(tagged(a.keys, keyKind, b64.EncodeToString([]byte(actor)), id, b64.EncodeToString(secret)))
 }
 
 func (a *Actors) splitKey(k Key) (actor symbolon.ActorID, id string, secret []byte, ok bool) {
-	s := k.Reveal()
-	cut := strings.LastIndexByte(s, '.')
-	if cut < 0 || len(s) > 512 {
-		return "", "", nil, false
-	}
-	tag, err := b64.DecodeString(s[cut+1:])
-	if err != nil || !hmac.Equal(tag, a.keyTag(s[:cut])) {
-		return "", "", nil, false
-	}
-	part := strings.Split(s[:cut], ".")
+	part := untagged(a.keys, k.Reveal())
 	if len(part) != 4 || part[0] != keyKind {
 		return "", "", nil, false
 	}
 	owner, err1 := b64.DecodeString(part[1])
 	secret, err2 := b64.DecodeString(part[3])
 	return symbolon.ActorID(owner), part[2], secret, err1 == nil && err2 == nil
+}
+
+const tagBytes = 16
+
+// tagged joins parts, of which none has a dot, with a tag that only we can make.
+func tagged(mac func(...string) []byte, part ...string) string {
+	body := strings.Join(part, ".")
+	return body + "." + b64.EncodeToString(mac(body)[:tagBytes])
+}
+
+// untagged returns the parts of what tagged made, and nil for anything else.
+func untagged(mac func(...string) []byte, s string) []string {
+	cut := strings.LastIndexByte(s, '.')
+	if cut < 0 || len(s) > 512 {
+		return nil
+	}
+	tag, err := b64.DecodeString(s[cut+1:])
+	if err != nil || !hmac.Equal(tag, mac(s[:cut])[:tagBytes]) {
+		return nil
+	}
+	return strings.Split(s[:cut], ".")
 }
 
 // SignInKey checks a service's key and returns its Principal, which ends with the
