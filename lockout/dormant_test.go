@@ -49,6 +49,37 @@ func TestDormantTimelines(t *testing.T) {
 	require.Equal(t, Granted, a.Verdict, "without the rule, never")
 }
 
+// LK-18, S24: locks that hold until somebody unlocks do not keep what nobody uses from being closed.
+func TestDormantBehindALock(t *testing.T) {
+	p := closing()
+	p.Lock = 0
+	for _, row := range []struct {
+		words   string
+		verdict Verdict
+		phase   Phase
+		because string
+	}{
+		{"v x x x x x look", Done, Held, "strangers have locked their lane"},
+		{"v x x x x x 2160h kv", Granted, Open, "and the owner comes in for ninety days"},
+		{"v x x x x x 2160h1s kv", Locked, Dormant, "but no longer"},
+		{"v x x x x x 2160h kv 2160h1s kv", Locked, Dormant, "counted from the last success, though it opened no lock"},
+		{"v x x x x x 2160h1s v", Locked, Dormant, "the locked lane is out of use as well"},
+		{"v kx kx kx kx kx 2160h1s kv", Locked, Dormant, "and so is that of the device"},
+		{"v x x x x x 2160h1s rebind kv", Locked, Dormant, "a new secret opens nothing"},
+		{"v x x x x x 2160h1s unlock kv", Granted, Open, "another person's word does"},
+		{"v x x x x x hold 2160h1s look", Done, Held, "what is held on somebody's word stays held"},
+	} {
+		t.Run(row.words, func(t *testing.T) {
+			a := begin(t, p).tell(row.words)
+			require.Equal(t, row.verdict.String()+", "+row.phase.String(), a.Verdict.String()+", "+a.Phase.String(), row.because)
+		})
+	}
+	s := begin(t, p)
+	s.tell("v x x x x x")
+	require.Equal(t, Answer{Verdict: Done, Phase: Dormant, Tripped: true}, s.tell("2161h look"), "told, though it was locked before")
+	require.Equal(t, Answer{Verdict: Done, Phase: Dormant}, s.tell("look"), "once")
+}
+
 // LK-18: it is told once.
 func TestDormantTrips(t *testing.T) {
 	s := begin(t, closing())

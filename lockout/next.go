@@ -90,7 +90,8 @@ func (m *machine) age(at Instant) {
 		}
 		m.Until, m.Fails = 0, nil
 	}
-	if m.Dormant > 0 && m.Used > 0 && m.Until >= 0 && !m.known && m.Used.add(m.Dormant) < at {
+	// Also where strangers have locked their lane until somebody unlocks: that alone leaves the other one open.
+	if m.Dormant > 0 && m.Used > 0 && m.Until >= held && !m.known && m.Used.add(m.Dormant) < at {
 		m.Until, m.Fails, m.tripped, m.over = dormant, nil, true, 0
 	}
 	m.Fails = drop(m.Fails, m.Window, at)
