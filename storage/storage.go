@@ -98,7 +98,8 @@ func (r Record) Live(now time.Time) bool {
 //   - G7. A serialization failure or a deadlock that left nothing behind is
 //     ErrConflict. A lost connection, a full disk, a lock that timed out is not.
 //   - G8. When ctx ends, the call returns soon and with an error. The commit may
-//     or may not have happened; the library finds out by reading.
+//     or may not have happened; the library finds out by reading. Updates that
+//     wait for one record share a commit, whose ctx has the values of the first.
 //
 // What lies outside the limits or rules of this package is refused with an
 // error that wraps [ErrInvalid]. Every other error than these two says that the

@@ -102,6 +102,9 @@ func TestMigrateFromManyAtOnce(t *testing.T) {
 	for _, server := range servers {
 		t.Run(server.name, func(t *testing.T) {
 			at := server.empty(t)
+			if server.driver == "pgx" {
+				at += "&default_transaction_isolation=serializable"
+			}
 			require.NoError(t, each(16, func(int) error {
 				db, err := sql.Open(server.driver, at)
 				if err != nil {

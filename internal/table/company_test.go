@@ -242,6 +242,30 @@ func TestAPanicHarmsNobodyElse(t *testing.T) {
 	})
 }
 
+// Who panics is not waited for: when the others have left a store that hangs, the gate opens.
+func TestAPanicKeepsNoGateShut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		crowd := newCrowd(t, memory.New())
+		soon, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		crowd.come(soon, []string{"x/1"}, one("leaves"), func(err error) { require.Error(t, err) })
+		crowd.wg.Go(func() {
+			require.Panics(t, func() {
+				_, _ = crowd.space.Update(soon, 0, []string{"x/1"}, func(*table.Tx) error { panic("boom") })
+			})
+		})
+		synctest.Wait()
+		time.Sleep(trip / 2)
+		crowd.far.hangs.Store(true) // for the commit of those two; the first is under way
+		time.Sleep(200 * time.Millisecond)
+		crowd.far.hangs.Store(false)
+		begun := time.Now()
+		crowd.come(t.Context(), []string{"x/1"}, one("next"), fine(t))
+		crowd.wg.Wait()
+		require.Less(t, time.Since(begun), time.Second)
+	})
+}
+
 // Continue starts from what it was given when it is alone, and from what is
 // stored in company. What an update in company returns is what was committed, so
 // that a Continue from it goes through without a read.

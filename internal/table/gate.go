@@ -181,8 +181,15 @@ func (c *caller) wait(g *gate) (view *View, err error, served bool) {
 				return nil, nil, false
 			}
 			func() {
-				defer close(t.ran)
-				t.ran <- c.f(t.tx)
+				returned := false
+				defer func() {
+					if close(t.ran); !returned { // it panicked, and waits no more
+						g.forget(c)
+					}
+				}()
+				err := c.f(t.tx)
+				returned = true
+				t.ran <- err
 			}()
 		case <-c.ctx.Done():
 			g.forget(c)

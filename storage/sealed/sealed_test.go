@@ -188,6 +188,10 @@ func TestNoForgeryOpens(t *testing.T) {
 			r.Version = version()
 			return shards[0], r
 		}},
+		{"a version that differs in one byte", func(r, _ storage.Record) (string, storage.Record) {
+			r.Version[rng.IntN(len(r.Version))] ^= byte(1 + rng.IntN(255))
+			return shards[0], r
+		}},
 		{"another name", func(r, other storage.Record) (string, storage.Record) {
 			other.Name = r.Name
 			return shards[0], other

@@ -18,7 +18,9 @@ import (
 // The keyID is "<tenant>/<generation>". Whoever implements KeyWrapper binds it,
 // as the encryption context or associated data: Unwrap must fail when the
 // keyID is not the one of the Wrap, or one tenant's keys could be passed off as
-// another's. It may refuse generations that it knows to be over. Both methods
+// another's. It may refuse generations that it knows to be over, and alone can
+// do so for a process that starts after somebody has put back a former ring in
+// the database: a running one knows better. Both methods
 // are safe for concurrent use.
 type KeyWrapper interface {
 	Wrap(ctx context.Context, keyID string, plain []byte) (wrapped []byte, err error)

@@ -51,6 +51,15 @@ func openMySQL(ctx context.Context, db *sql.DB, o Options) (*mysql, error) {
 	if !off(readOnly) { // even where this user may write: what is written to a replica is nobody's
 		wrong = append(wrong, errors.New("the server is read_only, so it is a replica, which lags behind, or closed for a while: connect to the primary, or SET GLOBAL read_only = 0 there"))
 	}
+	// Between the nodes of a Galera cluster a lock on a row that was only checked means nothing, so Check would not hold (S27).
+	var name, galera string
+	switch err := db.QueryRowContext(ctx, `SHOW VARIABLES LIKE 'wsrep\_on'`).Scan(&name, &galera); {
+	case errors.Is(err, sql.ErrNoRows): // MySQL, which has none
+	case err != nil:
+		return nil, err
+	case !off(galera):
+		wrong = append(wrong, errors.New("the server is a node of a Galera cluster (wsrep_on), which does not hold what one node has checked on another: use a server with replicas"))
+	}
 	if least := storage.MaxPage + 1<<16; packet < least {
 		wrong = append(wrong, fmt.Errorf("max_allowed_packet is %d, and must be at least %d", packet, least))
 	}

@@ -82,7 +82,8 @@ func migrate(ctx context.Context, db *sql.DB, d Dialect) error {
 		}
 		return e.close()
 	case PostgreSQL:
-		tx, err := db.BeginTx(ctx, nil)
+		// At a higher level whoever waited would not see what the other has applied.
+		tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 		if err != nil {
 			return err
 		}
