@@ -34,7 +34,7 @@ type Policy struct {
 	Max      int           // failures within Window that lock, 1 to DeadAfter
 	Window   time.Duration // how long a failure counts; one that is exactly this old still does
 	Lock     time.Duration // how long a lock lasts, from the failure that tripped it; 0 holds until an administrator unlocks
-	Lease    time.Duration // how long a check of the secret may take before it counts as failed, at most Window
+	Lease    time.Duration // how long a check of the secret may take before it counts as failed, at most Window; package authn renews it, for a minute
 	MaxLocks int           // timed locks without a success in between, after which the next one holds; 0 is no limit
 
 	// Budget is how many failures in a BudgetPeriod use up a secret: it is refused until the oldest of them is that old, or

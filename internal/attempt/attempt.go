@@ -26,6 +26,7 @@ const (
 	maxWait    = 3 * time.Second        // how long they wait before they are turned away, uncounted
 	minPause   = 10 * time.Millisecond  // between two looks
 	maxPause   = 100 * time.Millisecond // with jitter, so that they do not look in step
+	maxCheck   = time.Minute            // how long a reservation is renewed while its guess is compared
 	maxLooks   = 3                      // comparisons of one guess, where the secret is replaced again and again
 )
 
@@ -131,10 +132,10 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 		check.Dummy(view) // a locked account costs what an open one does (AN-47)
 		return g.settle(ctx, t, reserved, view, func(*table.View) (lockout.Event, error) { return lockout.Tick(), nil })
 	}
+	renew, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxCheck)
+	defer cancel()
 	for n := 1; ; n++ {
-		stop := g.keep(ctx, t, id)
-		right := check.Verify(view)
-		stop()
+		right := g.compare(renew, t, id, check, view)
 		settled, err := g.settle(ctx, t, reserved, view, func(now *table.View) (lockout.Event, error) {
 			switch {
 			case !right:
@@ -186,13 +187,20 @@ func (g *Gate) settle(ctx context.Context, t Try, reserved lockout.Answer, view 
 
 func (t Try) names() []string { return append([]string{t.Lock, t.Secret}, t.With...) }
 
+// compare looks at the secret, and keeps the reservation meanwhile. One that panics
+// must not leave it renewed: it would take a place of the account's for ever.
+func (g *Gate) compare(ctx context.Context, t Try, id string, check Checker, view *table.View) bool {
+	defer g.keep(ctx, t, id)()
+	return check.Verify(view)
+}
+
 // keep renews the lease of a reservation while the secret is compared, and stops
 // when told to: a comparison that takes longer than a lease, on a machine that is
 // busy or with a hash that is meant to be slow, must not turn a right secret into
-// a failure.
+// a failure. It stops with ctx, too, so that one that never returns lapses.
 func (g *Gate) keep(ctx context.Context, t Try, id string) (stop func()) {
 	lease := cmp.Or(t.Policy.Lease, lockout.Default().Lease)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

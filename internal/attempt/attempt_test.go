@@ -271,6 +271,54 @@ func TestAComparisonSlowerThanTheLease(t *testing.T) {
 	})
 }
 
+// S23: a comparison that never comes back is a failure at last, and keeps no place of the account's for ever: be it that it
+// panics, or hangs.
+func TestAComparisonThatNeverReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			because string
+			verify  func()
+			after   time.Duration
+		}{
+			{"who panics keeps nothing", func() { panic("scheme: index out of range") }, 11 * time.Second},
+			{"who hangs lets go after a minute and a lease", func() { time.Sleep(time.Hour) }, 71 * time.Second},
+		} {
+			v := newVault(t, memory.New(), 1)
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() {
+					defer func() { _ = recover() }() // as a server does
+					_, _ = v.gates[0].Run(t.Context(), attempt.Try{Lock: lock, Secret: secret,
+						Acquire: func(context.Context) (attempt.Checker, error) { return broken{guess{v, "right"}, c.verify}, nil },
+						Settle:  func(*table.Tx, lockout.Answer) error { return nil }})
+				})
+			}
+			time.Sleep(c.after)
+			view, err := v.spaces[0].Update(t.Context(), 0, []string{lock}, func(tx *table.Tx) error {
+				_, _, err := attempt.Apply(tx, lock, lockout.Policy{}, lockout.Tick())
+				return err
+			})
+			require.NoError(t, err)
+			s, _, err := table.Get[lockout.State](view, lock)
+			require.NoError(t, err)
+			require.Empty(t, s.Reservations, c.because)
+			require.Equal(t, 4, s.Consecutive, c.because)
+			answer, err := v.guess(0, "right")
+			require.NoError(t, err)
+			require.Equal(t, lockout.Granted, answer.Verdict, c.because)
+			wg.Wait()
+		}
+	})
+}
+
+// broken is a comparison of the host's that does not return.
+type broken struct {
+	guess
+	verify func()
+}
+
+func (b broken) Verify(*table.View) bool { b.verify(); return false }
+
 // flaky is a store that is down for a while.
 type flaky struct {
 	storage.Store
