@@ -60,7 +60,8 @@ type Try struct {
 	Unbound bool
 
 	// Known tells, by what was read, whether the guess comes from a device that is
-	// known to be the owner's, which has a lane of its own (S24). Nil: it does not.
+	// known to be the owner's, which has a lane of its own (S24). It is asked when the
+	// guess is reserved, and the answer holds until it is settled. Nil: it does not.
 	Known func(*table.View) bool
 	// Acquire takes what the check needs, such as a hashing slot, before the
 	// guess is counted: a full pool must not turn right secrets into failures
@@ -70,6 +71,8 @@ type Try struct {
 	// Settle adds what follows from the answer to the commit that settles. It
 	// may run several times; an error refuses the attempt and is returned.
 	Settle func(*table.Tx, lockout.Answer) error
+
+	known bool // what Known said
 }
 
 // Checker compares the guess.
@@ -121,6 +124,7 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 
 	var reserved lockout.Answer
 	view, err := g.space.Update(ctx, t.Shard, t.names(), func(tx *table.Tx) (err error) {
+		t.known = t.Known != nil && t.Known(tx.View)
 		reserved, err = t.step(tx, lockout.Reserve(id))
 		return err
 	})
@@ -237,7 +241,7 @@ func (t Try) step(tx *table.Tx, e lockout.Event) (lockout.Answer, error) {
 	if !ok && t.Unbound && !tx.Has(t.Secret) {
 		rec, ok = record{lockout.NewState()}, true
 	}
-	if t.Known != nil && t.Known(tx.View) {
+	if t.known {
 		e = e.Known()
 	}
 	var answer lockout.Answer

@@ -194,6 +194,62 @@ func TestASecretReplacedMeanwhile(t *testing.T) {
 	}
 }
 
+// S24: a guess is settled in the lane in which it was reserved, also if its device is no longer known by then: a right secret
+// that is looked for in the other lane would lapse into a failure. The next one is a stranger's.
+func TestADeviceForgottenMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVault(t, memory.New(), 1)
+		v.burst(6, "wrong")
+		const device = "actor/mia/stamp"
+		setDevice := func(known bool) {
+			_, err := v.spaces[0].Update(t.Context(), 0, []string{device}, func(tx *table.Tx) error {
+				if known {
+					return table.Put(tx, device, stored{"known"}, time.Time{})
+				}
+				tx.Delete(device)
+				return nil
+			})
+			require.NoError(t, err)
+		}
+		setDevice(true)
+		try := func(during func()) lockout.Verdict {
+			answer, err := v.gates[0].Run(t.Context(), attempt.Try{
+				Lock: lock, Secret: secret, Still: device, With: []string{device},
+				Known:   func(view *table.View) bool { return view.Has(device) },
+				Acquire: func(context.Context) (attempt.Checker, error) { return interrupted{guess{v, "right"}, during}, nil },
+				Settle:  func(*table.Tx, lockout.Answer) error { return nil },
+			})
+			require.NoError(t, err)
+			return answer.Verdict
+		}
+		during := func() {
+			setDevice(false)
+			time.Sleep(4 * time.Second) // the lease is renewed meanwhile, so that the settlement sees it
+		}
+		require.Equal(t, lockout.Granted, try(during))
+		require.Equal(t, lockout.Locked, try(func() {}), "which has no lane of its own any more")
+		setDevice(true)
+		time.Sleep(time.Minute)
+		require.Equal(t, lockout.Granted, try(func() {}), "no failure is left")
+		view, err := v.spaces[0].Read(t.Context(), 0, lock)
+		require.NoError(t, err)
+		s, _, err := table.Get[lockout.State](view, lock)
+		require.NoError(t, err)
+		require.Zero(t, s.Consecutive)
+	})
+}
+
+// interrupted is a comparison during which something happens.
+type interrupted struct {
+	guess
+	during func()
+}
+
+func (i interrupted) Verify(view *table.View) bool {
+	i.during()
+	return i.guess.Verify(view)
+}
+
 type replacing struct {
 	guess
 	by []string
