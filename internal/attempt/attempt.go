@@ -141,12 +141,11 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 	for n := 1; ; n++ {
 		right := g.compare(renew, t, id, check, view)
 		settled, err := g.settle(ctx, t, reserved, view, func(now *table.View) (lockout.Event, error) {
+			still := view.Same(now, cmp.Or(t.Still, t.Secret))
 			switch {
-			case !right:
-				return lockout.Wrong(id), nil
-			case view.Same(now, cmp.Or(t.Still, t.Secret)):
+			case right && still:
 				return lockout.Right(id), nil
-			case n < maxLooks:
+			case (right || !still && !view.Same(now, t.Secret)) && n < maxLooks:
 				return lockout.Event{}, errMoved
 			}
 			return lockout.Wrong(id), nil
@@ -156,6 +155,8 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 		}
 		// Whoever knows the secret that there is now has made no failure, and the one of
 		// before lets nobody in any more: the same guess is compared with what is there.
+		// A guesser gains one more secret to be compared with for each that was replaced
+		// while he was looked at, which he cannot bring about.
 		if view, err = g.space.Read(context.WithoutCancel(ctx), t.Shard, t.names()...); err != nil {
 			return lockout.Answer{}, err
 		}

@@ -165,21 +165,27 @@ func TestADeletedLockRefuses(t *testing.T) {
 func TestASecretReplacedMeanwhile(t *testing.T) {
 	for _, c := range []struct {
 		because string
+		guess   string
 		replace []string // after each comparison
 		want    lockout.Verdict
 		looks   int64
 		failed  int
 	}{
-		{"nothing was replaced", nil, lockout.Granted, 1, 0},
-		{"the guess is not the new one", []string{"new"}, lockout.Denied, 2, 1},
-		{"it is the new one too", []string{"right"}, lockout.Granted, 2, 0},
-		{"it is, twice", []string{"right", "right"}, lockout.Granted, 3, 0},
-		{"and so on", []string{"right", "right", "right", "right"}, lockout.Denied, 3, 1},
+		{"nothing was replaced", "right", nil, lockout.Granted, 1, 0},
+		{"the guess is not the new one", "right", []string{"new"}, lockout.Denied, 2, 1},
+		{"it is the new one too", "right", []string{"right"}, lockout.Granted, 2, 0},
+		{"it is, twice", "right", []string{"right", "right"}, lockout.Granted, 3, 0},
+		{"and so on", "right", []string{"right", "right", "right", "right"}, lockout.Denied, 3, 1},
+		{"whoever types the new one while it is being set is right", "new", []string{"new"}, lockout.Granted, 2, 0},
+		{"also if there was another in between", "new", []string{"newer", "new"}, lockout.Granted, 3, 0},
+		{"who knows neither has made one failure", "wrong", []string{"new"}, lockout.Denied, 2, 1},
+		{"or none of many, with three looks and no more", "wrong", []string{"new", "newer", "newest", "wrong"}, lockout.Denied, 3, 1},
+		{"a wrong one is not looked at again where the secret stays", "wrong", []string{"right"}, lockout.Denied, 1, 1},
 	} {
 		v := newVault(t, memory.New(), 1)
 		answer, err := v.gates[0].Run(t.Context(), attempt.Try{
 			Lock: lock, Secret: secret, Still: "actor/mia/stamp", With: []string{"actor/mia/stamp"},
-			Acquire: func(context.Context) (attempt.Checker, error) { return &replacing{guess{v, "right"}, c.replace}, nil },
+			Acquire: func(context.Context) (attempt.Checker, error) { return &replacing{guess{v, c.guess}, c.replace}, nil },
 			Settle:  func(*table.Tx, lockout.Answer) error { return nil },
 		})
 		require.NoError(t, err)
