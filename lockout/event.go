@@ -9,7 +9,7 @@ type Event struct {
 	known bool
 }
 
-// Known returns the same Reserve, Right, Wrong or Tick of a guess from a device that is known to be the owner's: it has a
+// Known returns the same Reserve, Right, Wrong, Release or Tick of a guess from a device that is known to be the owner's: it has a
 // lane of its own, with as many failures and locks, so that strangers who lock the account do not lock out its owner
 // (S24). What is settled must be reserved in the same lane. A hold on somebody's word, disuse and death close both lanes, an
 // unlock opens both, and what counts for the secret itself, the consecutive failures and the Budget, counts from both.
@@ -24,6 +24,7 @@ const (
 	reserve kind = iota + 1
 	right
 	wrong
+	release
 	unlock
 	hold
 	reset
@@ -41,6 +42,10 @@ func Right(id string) Event { return Event{kind: right, id: id} }
 
 // Wrong settles the reservation: the secret was wrong.
 func Wrong(id string) Event { return Event{kind: wrong, id: id} }
+
+// Release takes a reservation back, uncounted. It is for whoever gave up before the secret was looked at, and for nobody
+// else: a guess that was evaluated must be settled, or guessing is free. An unknown or lapsed id changes nothing.
+func Release(id string) Event { return Event{kind: release, id: id} }
 
 // Unlock opens a lock, a hold, or what was out of use, on the word of an authorized person; on an open State it changes nothing. It never
 // clears the count of consecutive failures, never refills a Budget, never revives a dead secret, and is carried out so
@@ -64,7 +69,7 @@ func Tick() Event { return Event{kind: tick} }
 
 // guess reports whether the event is about one guess, not about the secret.
 func (e Event) guess() bool {
-	return e.kind == reserve || e.kind == right || e.kind == wrong || e.kind == tick
+	return e.kind == reserve || e.kind == right || e.kind == wrong || e.kind == release || e.kind == tick
 }
 
 // Verdict is what to do after an event.
@@ -77,7 +82,7 @@ const (
 	Locked                     // any: refused; never look at the secret; nothing was counted, no lock was extended
 	Granted                    // Right: let them in
 	Denied                     // Right, Wrong: do not; a settled, lapsed or unknown id counts nothing more
-	Done                       // Unlock, Hold, Reset, Rebind, Tick: carried out
+	Done                       // Release, Unlock, Hold, Reset, Rebind, Tick: carried out
 	Capped                     // Unlock: carried out too often in the last day; nothing changed
 )
 

@@ -113,6 +113,11 @@ func (m *machine) apply(e Event) Verdict {
 		return m.reserve(e.id)
 	case right, wrong:
 		return m.settle(e)
+	case release:
+		if i := m.find(e.id); i >= 0 {
+			m.Reservations = slices.Delete(m.Reservations, i, i+1)
+		}
+		return Done
 	case unlock:
 		return m.unlock()
 	case hold:

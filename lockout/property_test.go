@@ -57,7 +57,7 @@ func policies() *rapid.Generator[Policy] {
 func events(ids int) *rapid.Generator[Event] {
 	return rapid.Custom(func(t *rapid.T) Event {
 		id := fmt.Sprint("r", rapid.IntRange(1, ids).Draw(t, "id"))
-		kinds := []kind{reserve, reserve, reserve, wrong, wrong, right, tick, unlock, hold, reset, rebind}
+		kinds := []kind{reserve, reserve, reserve, wrong, wrong, right, release, tick, unlock, hold, reset, rebind}
 		return Event{rapid.SampledFrom(kinds).Draw(t, "kind"), id, rapid.Bool().Draw(t, "known")}
 	})
 }
@@ -142,6 +142,13 @@ func TestInvariants(t *testing.T) {
 				require.True(t, reserved, "nor one that was not counted first")
 			case Locked, Busy, Capped:
 				require.LessOrEqual(t, next.Consecutive, s.Consecutive+checks(s), "only lapses count while refused")
+			}
+			if e.kind == release {
+				timed, _ := p.Next(s, Tick(), skewed)
+				require.Equal(t, timed.Consecutive, next.Consecutive, "what is taken back counts nothing, and forgets nothing")
+				require.Equal(t, timed.Fails, next.Fails)
+				require.Equal(t, [2]Instant{timed.Until, timed.Known.Until}, [2]Instant{next.Until, next.Known.Until}, "nor opens anything")
+				require.False(t, under(next, e))
 			}
 			if e.kind != rebind && a.Verdict != Granted {
 				require.GreaterOrEqual(t, next.Consecutive, s.Consecutive)
