@@ -45,7 +45,7 @@ func (s *story) guess(settle func(string) Event) Answer {
 }
 
 // tell plays words and returns the last answer: x a wrong guess, v a right one, r1 a reservation named r1, r1:x and r1:v its
-// outcomes, each with a k before it from a known device, the administrators' words, max=3 a new policy, and durations that pass.
+// outcomes, r1:back that it is taken back, each with a k before it from a known device, the administrators' words, max=3 a new policy, and durations that pass.
 func (s *story) tell(words string) (a Answer) {
 	for word := range strings.FieldsSeq(words) {
 		word, s.known = strings.CutPrefix(word, "k")
@@ -72,6 +72,8 @@ func (s *story) tell(words string) (a Answer) {
 			a = s.event(Reserve(word))
 		case word[0] == 'r' && rest == "x":
 			a = s.event(Wrong(name))
+		case word[0] == 'r' && rest == "back":
+			a = s.event(Release(name))
 		case word[0] == 'r' && rest == "v":
 			a = s.event(Right(name))
 		default:
@@ -119,6 +121,16 @@ func TestTimelines(t *testing.T) {
 		{"r1:v", Denied, Open, "without a reservation being right is nothing"},
 		{"r1 r1:x r1:v", Denied, Open, "wrong cannot become right"},
 		{"r1 r1:v r1:v", Denied, Open, "a settlement counts once"},
+
+		// S23: what was never looked at is taken back.
+		{"r1 r2 r3 r4 r5 r1:back r6", Admit, Full, "which gives its place to others"},
+		{"x x x x r1 r1:back r2 r2:back v", Granted, Open, "and is no failure"},
+		{"x x x x r1 r1:back x", Denied, Timed, "but forgets none either"},
+		{"r1 r1:back r1:v", Denied, Open, "nor can it be settled any more"},
+		{"r1 r1:x r1:back r2 r3 r4 r5 r6", Busy, Full, "what was settled stays"},
+		{"x x x x r1 10s r1:back look", Done, Timed, "as does what has lapsed"},
+		{"r1 hold r1:back look", Done, Held, "and it opens nothing"},
+		{"kr1 r1:back kr1:v", Granted, Open, "nor reaches into the other lane"},
 
 		{"r1 9s999ms r1:v", Granted, Open, "within the lease"},
 		{"r1 10s r1:v", Denied, Open, "the lease has run out"},

@@ -26,6 +26,7 @@ const (
 	maxWait    = 3 * time.Second        // how long they wait before they are turned away, uncounted
 	minPause   = 10 * time.Millisecond  // between two looks
 	maxPause   = 100 * time.Millisecond // with jitter, so that they do not look in step
+	maxBack    = 64                     // reservations that are being taken back at once
 	maxCheck   = time.Minute            // how long a reservation is renewed while its guess is compared
 	maxLooks   = 3                      // comparisons of one guess, where the secret is replaced again and again
 )
@@ -35,8 +36,9 @@ type Gate struct {
 	space *table.Space
 	rand  io.Reader
 
-	mu      sync.Mutex
-	waiting map[string]int // by lock name
+	mu          sync.Mutex
+	waiting     map[string]int // by lock name
+	withdrawing int
 }
 
 // New returns a Gate that draws reservation ids from rand.
@@ -87,8 +89,8 @@ type record struct {
 }
 
 // Run makes the attempt. Only the verdict Granted lets anybody in. An error
-// means that the attempt could not be settled; it is refused, and its
-// reservation counts as a failure when the lease ends. A verdict of Busy was
+// means that the attempt could not be settled; it is refused, and if the secret
+// was looked at its reservation counts as a failure when the lease ends. A verdict of Busy was
 // not counted.
 func (g *Gate) Run(ctx context.Context, t Try) (lockout.Answer, error) {
 	answer, err := g.once(ctx, t)
@@ -128,8 +130,12 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 		reserved, err = t.step(tx, lockout.Reserve(id))
 		return err
 	})
-	if err != nil || reserved.Verdict == lockout.Busy {
-		return reserved, err
+	if err != nil {
+		g.withdraw(ctx, t, id)
+		return lockout.Answer{}, err
+	}
+	if reserved.Verdict == lockout.Busy {
+		return reserved, nil
 	}
 
 	if reserved.Verdict != lockout.Admit {
@@ -191,6 +197,30 @@ func (g *Gate) settle(ctx context.Context, t Try, reserved lockout.Answer, view 
 }
 
 func (t Try) names() []string { return append([]string{t.Lock, t.Secret}, t.With...) }
+
+// withdraw takes back a reservation that the store may have made though it did
+// not say so, or not before the caller had enough: the secret was never looked at,
+// and a slow store with impatient clients would lock whoever types the right one.
+// It runs after the caller has left, for as long as one update may take. A commit
+// that is still on its way finds the lock changed, and does nothing. If this fails
+// too, or too many are at it, the reservation lapses into a failure.
+func (g *Gate) withdraw(ctx context.Context, t Try, id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.withdrawing >= maxBack {
+		return
+	}
+	g.withdrawing++
+	go func() {
+		_, _ = g.space.Update(context.WithoutCancel(ctx), t.Shard, t.names(), func(tx *table.Tx) error {
+			_, err := t.step(tx, lockout.Release(id))
+			return err
+		})
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.withdrawing--
+	}()
+}
 
 // compare looks at the secret, and keeps the reservation meanwhile. One that panics
 // must not leave it renewed: it would take a place of the account's for ever.

@@ -414,6 +414,58 @@ func TestAComparisonDuringAnOutage(t *testing.T) {
 	})
 }
 
+// late is a store whose commits take their time, on the way there or back, whether or not the caller waits.
+type late struct {
+	storage.Store
+	there, back time.Duration
+}
+
+func (l *late) Commit(ctx context.Context, b storage.Batch) error {
+	done := make(chan error, 1)
+	there, back := l.there, l.back
+	go func() {
+		time.Sleep(there)
+		err := l.Store.Commit(context.WithoutCancel(ctx), b)
+		time.Sleep(back)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// S23: right secrets of a client that is less patient than the store is fast are no failures, since nobody has looked at them.
+func TestImpatientClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []late{{back: 1500 * time.Millisecond}, {there: 1500 * time.Millisecond}} {
+			store := &late{Store: memory.New()}
+			v := newVault(t, store, 2)
+			store.there, store.back = c.there, c.back
+			for i := range 10 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				at := time.Now()
+				_, err := v.gates[i%2].Run(ctx, attempt.Try{Lock: lock, Secret: secret,
+					Acquire: func(context.Context) (attempt.Checker, error) { return guess{v, "right"}, nil },
+					Settle:  func(*table.Tx, lockout.Answer) error { return nil }})
+				require.Error(t, err)
+				require.LessOrEqual(t, time.Since(at), time.Second, "who has enough is not kept")
+				cancel()
+				time.Sleep(4 * time.Second)
+			}
+			require.Zero(t, v.compared.Load())
+			store.there, store.back = 0, 0
+			time.Sleep(10 * time.Second)
+			answer, err := v.guess(0, "right")
+			require.NoError(t, err)
+			require.Equal(t, lockout.Granted, answer.Verdict, "%v", c)
+			require.Zero(t, answer.Failures, "%v", c)
+		}
+	})
+}
+
 // LK-16: a settlement that cannot be stored refuses, and counts when its lease is over.
 func TestAnUnsettledGuessLapses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
