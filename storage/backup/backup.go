@@ -62,10 +62,17 @@ type Options struct {
 	// fence may have been taken back, and the file is a backup like any other. Name
 	// nobody here whose source is open again; where the source can still be read,
 	// give it as Log instead, which is safe even then.
+	//
+	// A file is moved here once. As soon as the Import has come to its end, or
+	// anything has happened here since the file was made, Replace is refused with
+	// ErrLoss, since it would undo that: give the target itself as Log. An Import
+	// that broke off may be repeated with Replace. With a Log, Moved confirms nothing.
 	Moved []string
 
 	// Replace names the tenants whose records in the target are removed first.
-	// The audit log stays, and newer records in it win.
+	// The audit log stays, and newer records in it win. If it tells of something
+	// since the backup that neither the file nor Log tells of, the Import is refused
+	// with ErrLoss.
 	Replace []string
 
 	Now  func() time.Time // time.Now by default

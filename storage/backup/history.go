@@ -100,8 +100,9 @@ func since(made time.Time) string {
 }
 
 // readHistory reads the Log behind a backup that was made at that time and holds
-// these audit records. missing is how many of them the Log has not.
-func readHistory(ctx context.Context, log storage.Reader, tenant string, made time.Time, has map[string]bool) (h *history, missing int, err error) {
+// these audit records. missing is how many of them the Log has not. What the Log
+// tells of is taken out of used.
+func readHistory(ctx context.Context, log storage.Reader, tenant string, made time.Time, has, used map[string]bool) (h *history, missing int, err error) {
 	h = &history{passwords: map[string]symbolon.ActorID{}, keys: map[string]bool{}, owners: map[string]time.Time{},
 		guesses: map[place][]guess{}}
 	missing = len(has)
@@ -114,6 +115,7 @@ func readHistory(ctx context.Context, log storage.Reader, tenant string, made ti
 		if err != nil {
 			return fmt.Errorf("backup: Options.Log: %w", err)
 		}
+		delete(used, r.Name)
 		h.newer++
 		h.add(rec)
 		return nil

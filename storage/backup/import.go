@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/symbolon-auth/symbolon/audit"
@@ -110,38 +109,6 @@ func (m *restore) prepare(ctx context.Context) error {
 		m.history = append(m.history, h)
 	}
 	return nil
-}
-
-// since returns what happened since the backup, or refuses if nobody can tell
-// and nobody has confirmed it.
-func (m *restore) since(ctx context.Context, i int, tenant string) (*history, error) {
-	accepted := slices.Contains(m.AcceptLoss, tenant)
-	if !accepted && slices.Contains(m.Moved, tenant) {
-		switch age := m.now.Sub(m.title.Made); {
-		case !slices.Contains(m.fenced, tenant):
-			return nil, fmt.Errorf("%w: %q: it was not fenced when the file was made, so this is no move", ErrLoss, tenant)
-		case age > aMove || age < -overlap:
-			return nil, fmt.Errorf("%w: %q: the file was made at %s, and that of a move is good for %v; export it again",
-				ErrLoss, tenant, m.title.Made.Format(time.RFC3339), aMove)
-		}
-		accepted = true
-	}
-	if m.Log == nil {
-		if accepted {
-			return &history{}, nil
-		}
-		return nil, fmt.Errorf("%w: %q", ErrLoss, tenant)
-	}
-	h, missing, err := readHistory(ctx, m.Log, tenant, m.title.Made, m.has[i])
-	switch {
-	case err != nil:
-		return nil, err
-	case missing > 0 && !accepted:
-		return nil, fmt.Errorf("%w: %q: Options.Log lacks %d audit records that are in the backup", ErrLoss, tenant, missing)
-	case len(h.unknown) > 0 && !accepted:
-		return nil, fmt.Errorf("%w: %q: these changes since cannot be repeated from the log: %s", ErrLoss, tenant, strings.Join(h.unknown, ", "))
-	}
-	return h, nil
 }
 
 // clear writes into the audit what is about to happen, and makes room.
@@ -298,7 +265,7 @@ func (m *restore) replay(ctx context.Context) error {
 			}
 		}
 		for _, c := range h.calls {
-			if err := m.used(ctx, w, tenant, c); err != nil {
+			if err := m.spend(ctx, w, tenant, c); err != nil {
 				return err
 			}
 		}
@@ -320,9 +287,9 @@ func (m *restore) replay(ctx context.Context) error {
 	return nil
 }
 
-// used makes a call id used, and its interaction one that has ended, so that
+// spend makes a call id used, and its interaction one that has ended, so that
 // asking for it again opens nothing.
-func (m *restore) used(ctx context.Context, w *writer, tenant string, c call) error {
+func (m *restore) spend(ctx context.Context, w *writer, tenant string, c call) error {
 	call := place{table.ShardOf("call", c.id), table.Name("call", c.id)}
 	contact := place{table.ShardOf("subject", c.value.Subject), stamp.InteractionName(c.value.Interaction)}
 	added, err := m.missing(ctx, w, tenant, call, c.value, c.at.Add(keepCall))
