@@ -13,11 +13,16 @@
 // [Options.Log]. Where that is lost, the operator confirms the loss by naming
 // the tenant in [Options.AcceptLoss].
 //
+// Export, Import and Fence rest on the time. Where the store is a [storage.Clock]
+// they refuse with [storage.ErrClock] if the clock here is off; with any other
+// store, if it is behind that of the processes at work there.
+//
 // To move a tenant to another engine, [Fence] the source, Export, and Import with
 // the tenant in [Options.Moved].
 package backup
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -116,6 +121,16 @@ func (o *Options) orDefault(key []byte) (Options, error) {
 		return d, fmt.Errorf("backup: the key has %d bytes, at least %d random ones are needed", len(key), minKey)
 	}
 	return d, nil
+}
+
+// rightClock refuses where this clock is known to be off (S26): a file that was
+// made in the future says too late since when a log is to be read, and to a clock
+// that is behind no file of a move is too old.
+func rightClock(ctx context.Context, store storage.Store, o Options) error {
+	if err := storage.WatchClock(store, o.Now, o.Rand).Check(ctx); err != nil {
+		return fmt.Errorf("backup: nothing was done: %w", err)
+	}
+	return nil
 }
 
 // named holds the names in an option to tenants of the file.

@@ -31,6 +31,9 @@ func Export(ctx context.Context, w io.Writer, store storage.Store, tenants []str
 	if len(tenants) == 0 || tenants[0] == "" {
 		return Summary{}, errors.New("backup: name the tenants to export")
 	}
+	if err := rightClock(ctx, store, o); err != nil {
+		return Summary{}, err
+	}
 	for _, tenant := range tenants {
 		if empty, err := isEmpty(ctx, store, tenant); err != nil || empty {
 			return Summary{}, errors.Join(err, fmt.Errorf("backup: the store holds nothing of the tenant %q", tenant))

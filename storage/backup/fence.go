@@ -35,6 +35,9 @@ func Fence(ctx context.Context, store storage.Store, tenant string, opts *Option
 	if err != nil {
 		return err
 	}
+	if err := rightClock(ctx, store, o); err != nil {
+		return err
+	}
 	if empty, err := isEmpty(ctx, store, tenant); err != nil || empty {
 		return errors.Join(err, fmt.Errorf("backup: the store holds nothing of the tenant %q", tenant))
 	}

@@ -24,8 +24,8 @@ import (
 // stamps on which everybody's sign-in rests are written last; start again with
 // Options.Replace.
 //
-// The error wraps [ErrDamaged], [ErrOccupied], [ErrLoss] or [ErrDiffers], or is
-// the store's.
+// The error wraps [ErrDamaged], [ErrOccupied], [ErrLoss], [ErrDiffers] or
+// [storage.ErrClock], or is the store's.
 func Import(ctx context.Context, r io.ReadSeeker, into storage.Store, key []byte, opts *Options) (Summary, error) {
 	o, err := opts.orDefault(key)
 	if err != nil {
@@ -92,6 +92,9 @@ func (m *restore) prepare(ctx context.Context) error {
 		return err
 	}
 	if err := named("Moved", m.Moved, head.Tenants); err != nil {
+		return err
+	}
+	if err := rightClock(ctx, m.into, m.Options); err != nil {
 		return err
 	}
 	for i, tenant := range head.Tenants {

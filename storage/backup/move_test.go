@@ -120,3 +120,23 @@ func TestAMoveIsRepeatedAndTakenBack(t *testing.T) {
 		home.in("mia", right)
 	})
 }
+
+// What was under way when the tenant was fenced comes along: Fence returns when
+// nothing of it can follow any more.
+func TestAFenceWaitsForWhatIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := at(t, memory.New(), "acme")
+		source.password("mia", right)
+		go func() { // it read before the fence, and its commit took its time
+			time.Sleep(3 * time.Second)
+			put(t, source.store, "acme/05", "org/late", "{}")
+		}()
+		require.NoError(t, backup.Fence(t.Context(), source.store, "acme", nil))
+		file := export(t, source.store, "acme")
+		synctest.Wait()
+
+		into := memory.New()
+		imported(t, file, into, backup.Options{Moved: []string{"acme"}})
+		require.Contains(t, content(t, into, "acme"), "acme/05 org/late")
+	})
+}
