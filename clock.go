@@ -19,18 +19,19 @@ type punctual struct {
 	watch *storage.ClockWatch
 	now   func() time.Time
 
-	mu             sync.Mutex
-	compared, next time.Time // when the clocks were compared, zero for never; when to look again
-	off            error     // what came of it
-	under          *look     // the one under way, or nil
+	mu       sync.Mutex
+	compared time.Time     // when the clocks were compared, as time.Now() counts, which nobody can set; zero for never
+	shown    time.Time     // by the clock, then
+	latest   time.Time     // by the clock, since then
+	again    time.Duration // after which to look again
+	off      error         // what came of it
+	under    *look         // the one under way, or nil
 }
 
 // look is one comparison, for all who wait for it.
 type look struct {
-	done    chan struct{}
-	err     error // when it is done: why not to serve
-	waiting int
-	stop    context.CancelFunc
+	done chan struct{}
+	err  error // when it is done: why not to serve
 }
 
 const (
@@ -45,7 +46,8 @@ func (p *punctual) Unwrap() storage.Store { return p.Store }
 
 // serving returns why this process must not serve. When it is time to look, one
 // call waits for that, and the others go by what was found last; when nothing is
-// known, all wait. Nobody waits beyond their own deadline.
+// known, all wait. Nobody waits beyond their own deadline; the look goes on
+// without them, or where it takes longer than any caller has, nobody would get in.
 func (p *punctual) serving(ctx context.Context) error {
 	p.mu.Lock()
 	known, due := p.stands()
@@ -56,61 +58,64 @@ func (p *punctual) serving(ctx context.Context) error {
 	}
 	if first {
 		l = &look{done: make(chan struct{})}
-		looking, stop := context.WithTimeout(context.WithoutCancel(ctx), lookLong) // who leaves does not spoil it for the others
-		p.under, l.stop = l, stop
-		go p.look(looking, l)
+		p.under = l
+		go p.look(context.WithoutCancel(ctx), l)
 	}
-	l.waiting++
 	p.mu.Unlock()
 	select {
 	case <-l.done:
 		return l.err
 	case <-ctx.Done():
+		return fmt.Errorf("%w: the clock was not compared: %w", ErrUnavailable, context.Cause(ctx))
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if l.waiting--; l.waiting == 0 && p.under == l { // the next call looks for itself
-		l.stop()
-		p.under = nil
-	}
-	return fmt.Errorf("%w: the clock was not compared: %w", ErrUnavailable, context.Cause(ctx))
 }
 
 // stands reports whether what was found last counts still, and whether it is time
-// to look again.
+// to look again. A clock that shows less than before was set back, who knows to
+// what: that cannot wait.
 func (p *punctual) stands() (known, due bool) {
-	now := p.now()
-	back := now.Before(p.compared) // the clock was set back, who knows to what
-	known = !p.compared.IsZero() && !back && now.Sub(p.compared) < lookStale
-	return known, !known || !now.Before(p.next)
+	now := p.now().Round(0) // as it is shown: what time.Now returns compares by what has passed
+	if now.After(p.latest) {
+		p.latest = now
+	}
+	age := p.age(now)
+	known = !p.compared.IsZero() && !now.Before(p.latest) && age < lookStale
+	return known, !known || age >= p.again
+}
+
+// age returns how long ago the clocks were compared. The time that has passed in
+// this process says so: by the clock that is in doubt, one that stands still would
+// never be looked at again. Where that one shows more, the machine may have slept.
+func (p *punctual) age(now time.Time) time.Duration {
+	return max(time.Since(p.compared), now.Sub(p.shown))
 }
 
 // look compares the clocks. A store that does not answer is left to say so itself,
 // to the call at hand; but only as long as the former answer counts.
 func (p *punctual) look(ctx context.Context, l *look) {
-	defer l.stop()
+	ctx, stop := context.WithTimeout(ctx, lookLong)
+	defer stop()
+	began, shown := time.Now(), p.now().Round(0) // before, so that setting it meanwhile is noticed
 	err := p.watch.Check(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer close(l.done)
-	if p.under == l {
-		p.under = nil
-	}
+	p.under = nil
 	known, _ := p.stands()
-	switch now := p.now(); {
+	wait := lookSoon
+	switch {
 	case err == nil:
-		p.compared, p.next, p.off = now, now.Add(lookAgain), nil
-		if p.watch.Unsure() {
-			p.next = now.Add(lookSoon)
+		p.compared, p.shown, p.latest, p.off = began, shown, shown, nil
+		if !p.watch.Unsure() {
+			wait = lookAgain
 		}
 	case errors.Is(err, storage.ErrClock):
-		p.compared, p.next, p.off = now, now.Add(lookSoon), fmt.Errorf("%w: %w", ErrUnavailable, err)
-	case known:
-		p.next = now.Add(lookSoon)
-	default:
+		p.compared, p.shown, p.latest, p.off = began, shown, shown, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case !known:
 		l.err = fmt.Errorf("%w: the clock was not compared: %w", ErrUnavailable, err)
 		return
 	}
+	p.again = p.age(p.now().Round(0)) + wait
 	l.err = p.off
 }
 

@@ -106,6 +106,93 @@ func TestAClockThatWasSetBack(t *testing.T) {
 	})
 }
 
+// S26: when to look does not go by the clock that is looked at. One that stands
+// still, or is set back again and again by as much as has passed, is found.
+func TestAClockThatDoesNotPass(t *testing.T) {
+	for _, row := range []struct {
+		because string
+		shows   func(began, now time.Time) time.Time
+		within  time.Duration
+	}{
+		{"it stands still", func(began, _ time.Time) time.Time { return began }, 61 * time.Second},
+		{"it is set back by 50 s every 50 s", func(began, now time.Time) time.Time {
+			return began.Add(now.Sub(began) % (50 * time.Second))
+		}, 51 * time.Second},
+		{"it runs at nine tenths", func(began, now time.Time) time.Time { return began.Add(now.Sub(began) * 9 / 10) }, 61 * time.Second},
+		{"it runs late by a little", func(began, now time.Time) time.Time { return began.Add(now.Sub(began) * 99 / 100) }, 5 * time.Minute},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			r := realmAt(t, clocked{memory.New()}, func() time.Time { return row.shows(began, time.Now()).Round(0) })
+			for {
+				_, err := r.Parts(seal.Ours()).Store.Get(t.Context(), "acme/00", "x")
+				if err != nil {
+					require.ErrorIs(t, err, storage.ErrClock, row.because)
+					return
+				}
+				require.LessOrEqual(t, time.Since(began), row.within, row.because)
+				time.Sleep(time.Second)
+			}
+		})
+	}
+}
+
+// S26: after a sleep of the machine, in which no time has passed for the process,
+// the clocks are compared before it serves.
+func TestAMachineThatSlept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slept atomic.Int64
+		r := realmAt(t, clocked{memory.New()}, func() time.Time { return time.Now().Add(time.Duration(slept.Load())) })
+		_, err := r.Parts(seal.Ours()).Store.Get(t.Context(), "acme/00", "x")
+		require.NoError(t, err)
+		slept.Store(int64(time.Hour))
+		_, err = r.Parts(seal.Ours()).Store.Get(t.Context(), "acme/00", "x")
+		require.ErrorIs(t, err, storage.ErrClock)
+	})
+}
+
+// faraway is a store without a clock, at the end of a long line.
+type faraway struct{ *memory.Store }
+
+func (f faraway) Get(ctx context.Context, shard string, names ...string) ([]storage.Record, error) {
+	if err := wait(ctx); err != nil {
+		return nil, err
+	}
+	return f.Store.Get(ctx, shard, names...)
+}
+
+func (f faraway) Commit(ctx context.Context, b storage.Batch) error {
+	if err := wait(ctx); err != nil {
+		return err
+	}
+	return f.Store.Commit(ctx, b)
+}
+
+func wait(ctx context.Context) error {
+	select {
+	case <-time.After(150 * time.Millisecond):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// S26, AU-25: where a look takes longer than any caller has, it is done for those
+// who come after.
+func TestALookThatOutlivesItsCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := realmAt(t, faraway{memory.New()}, nil)
+		get := func() error {
+			short, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+			defer cancel()
+			_, err := r.Parts(seal.Ours()).Store.Get(short, "acme/00", "x")
+			return err
+		}
+		require.ErrorIs(t, get(), symbolon.ErrUnavailable)
+		require.NoError(t, get())
+	})
+}
+
 // slowly tells the time after a while, and counts how often it is asked.
 type slowly struct {
 	clocked
@@ -234,5 +321,6 @@ func TestAHungStoreHoldsNobody(t *testing.T) {
 			require.LessOrEqual(t, time.Since(began), 100*time.Millisecond)
 			time.Sleep(time.Second)
 		}
+		time.Sleep(2 * time.Second) // the last look ends by itself
 	})
 }

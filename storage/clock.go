@@ -83,25 +83,30 @@ func (w *ClockWatch) Unsure() bool {
 	return w.joins
 }
 
-// beside compares with the store's clock.
+// beside compares with the store's clock, which was read between before and after:
+// how far ours is off lies between the two differences. One measurement that leaves
+// no doubt is enough; while there is doubt, nobody serves.
 func (w *ClockWatch) beside(ctx context.Context) error {
 	const tries = 3
+	var took time.Duration
 	for range tries {
-		before := w.now()
+		before := w.now().Round(0) // as it is shown, and as it is compared with what ends
 		at, err := w.clock.Now(ctx)
-		after := w.now()
+		after := w.now().Round(0)
+		took = after.Sub(before)
 		switch {
 		case err != nil:
 			return fmt.Errorf("storage: ask for the time: %w", err)
-		case at.Before(before.Add(-MaxSkew)): // for certain: it was read between the two
+		case took < 0: // it was set back meanwhile
+		case at.Before(before.Add(-MaxSkew)):
 			return fmt.Errorf("%w: it is %v ahead of the store's", ErrClock, before.Sub(at).Round(time.Millisecond))
 		case at.After(after.Add(MaxSkew)):
 			return fmt.Errorf("%w: it is %v behind the store's", ErrClock, at.Sub(after).Round(time.Millisecond))
-		case after.Sub(before) <= MaxSkew/2:
+		case !at.Before(after.Add(-MaxSkew)) && !at.After(before.Add(MaxSkew)):
 			return nil
 		}
 	}
-	return fmt.Errorf("storage: the store took longer than %v to tell the time, %d times, so the clock could be off", MaxSkew/2, tries)
+	return fmt.Errorf("storage: the clock could be off by more than %v: the store took %v to tell the time, the last of %d times, too long to say; set the clock, or bring the store nearer", MaxSkew, took.Round(time.Millisecond), tries)
 }
 
 // The record in which processes without a Clock tell each other the time. A

@@ -31,12 +31,15 @@ type wrapped struct {
 
 func (w wrapped) Unwrap() storage.Store { return w.inner }
 
-// S26: beside a store's clock, two seconds either way are the limit.
+// S26: beside a store's clock, two seconds either way are the limit. The store reads
+// its clock at some time between the question and the answer: who could be off by
+// more does not serve, however long that took, and who cannot does.
 func TestAClockIsMeasuredByTheStores(t *testing.T) {
 	for _, row := range []struct {
 		because string
 		skew    time.Duration // of the store's clock
-		took    time.Duration // the store to answer
+		took    time.Duration // the store, until it reads its clock
+		back    time.Duration // the answer, until it is here
 		says    string
 		off     bool
 	}{
@@ -46,12 +49,21 @@ func TestAClockIsMeasuredByTheStores(t *testing.T) {
 		{because: "we are behind: what is expired would live", skew: storage.MaxSkew + time.Millisecond, says: "behind the store's", off: true},
 		{because: "we are ahead: what lives would be expired", skew: -storage.MaxSkew - time.Millisecond, says: "ahead of the store's", off: true},
 		{because: "an hour is seen through a slow line", skew: time.Hour, took: time.Minute, says: "behind the store's", off: true},
-		{because: "through a slow line nobody can tell", took: 2 * time.Second, says: "took longer than"},
+		{because: "an hour ahead as well", skew: -time.Hour, back: time.Minute, says: "ahead of the store's", off: true},
+		{because: "a slow question proves that we are right", took: 1100 * time.Millisecond},
+		{because: "a slow answer does", back: 1100 * time.Millisecond},
+		{because: "the very limit", took: time.Second, back: time.Second, skew: storage.MaxSkew / 2},
+		{because: "too slow to tell", took: storage.MaxSkew + time.Millisecond, says: "could be off"},
+		{because: "too slow an answer to tell", back: storage.MaxSkew + time.Millisecond, says: "could be off"},
+		{because: "2.9 s behind, beyond doubt", skew: 2900 * time.Millisecond, took: 900 * time.Millisecond, says: "behind the store's", off: true},
+		{because: "2.9 s behind, and perhaps 2", skew: 2900 * time.Millisecond, back: 950 * time.Millisecond, says: "could be off"},
+		{because: "2.9 s ahead, and perhaps 2", skew: -2900 * time.Millisecond, took: 950 * time.Millisecond, says: "could be off"},
 	} {
 		now := t0
 		inner := timed{memory.New(), func() (time.Time, error) {
-			now = now.Add(row.took)
-			return now.Add(row.skew), nil
+			at := now.Add(row.took + row.skew)
+			now = now.Add(row.took + row.back)
+			return at, nil
 		}}
 		for _, s := range []storage.Store{inner, wrapped{inner.Store, inner}} {
 			err := storage.WatchClock(s, func() time.Time { return now }, rand.Reader).Check(t.Context())
@@ -68,6 +80,30 @@ func TestAClockIsMeasuredByTheStores(t *testing.T) {
 	err := storage.WatchClock(s, time.Now, rand.Reader).Check(t.Context())
 	require.ErrorIs(t, err, down)
 	require.NotErrorIs(t, err, storage.ErrClock)
+}
+
+// S26: one slow answer out of three does not keep a process that is right from serving.
+func TestAClockIsMeasuredAgainWhereThereIsDoubt(t *testing.T) {
+	now, asked := t0, 0
+	s := timed{memory.New(), func() (time.Time, error) {
+		if asked++; asked < 3 {
+			now = now.Add(3 * time.Second)
+		}
+		return now, nil
+	}}
+	require.NoError(t, storage.WatchClock(s, func() time.Time { return now }, rand.Reader).Check(t.Context()))
+	require.Equal(t, 3, asked)
+}
+
+// S26: a clock that is set back between the question and the answer proves nothing.
+func TestAClockThatIsSetBackMeanwhile(t *testing.T) {
+	now := t0.Add(10 * time.Second)
+	s := timed{memory.New(), func() (time.Time, error) {
+		now = t0.Add(-10 * time.Second)
+		return t0, nil
+	}}
+	err := storage.WatchClock(s, func() time.Time { return now }, rand.Reader).Check(t.Context())
+	require.ErrorIs(t, err, storage.ErrClock)
 }
 
 // fleet is some processes around a store without a clock.
