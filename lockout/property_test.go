@@ -120,6 +120,14 @@ func TestInvariants(t *testing.T) {
 			default:
 				require.NotContains(t, []Verdict{Admit, Busy, Granted}, a.Verdict, "no admit and no grant while refused")
 			}
+			switch a.Phase {
+			case Dead, Dormant:
+				require.True(t, next.Closed())
+			case Held:
+				require.Equal(t, next.Until == ordered, next.Closed(), "guesses alone make a lock, and close nothing")
+			default:
+				require.False(t, next.Closed())
+			}
 			if a.Phase == Delayed || a.Phase == Spent {
 				require.True(t, a.Until.After(skewed.Add(-5*time.Minute)), "until when, it says")
 				require.NotEqual(t, Busy, a.Verdict)

@@ -54,6 +54,10 @@ const year9999 Instant = 253402300799999
 // NewState returns the State of a secret that was just bound and that nobody has tried yet.
 func NewState() State { return State{Born: true} }
 
+// Closed reports whether the State is shut in a way that guesses alone do not bring about at once: on somebody's word, for
+// disuse, or because the secret is dead. It is as of the last event.
+func (s State) Closed() bool { return s.Until < held || s.Consecutive >= DeadAfter }
+
 // Time returns the instant in UTC, and the zero Time for 0 and for negative instants.
 func (i Instant) Time() time.Time {
 	if i <= 0 {

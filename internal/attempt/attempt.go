@@ -86,6 +86,37 @@ type Checker interface {
 
 type record struct {
 	lockout.State
+
+	// Decoy is where an account that is closed would stand if it were not. Guesses
+	// run against it as well, and only to be told that it is busy: else a burst of
+	// them would tell a closed account, which is never busy, from one that is open
+	// or unknown.
+	Decoy *lockout.State `json:"decoy,omitempty"`
+}
+
+// next is Next of the State, and of the decoy of one that is closed.
+func (r record) next(p lockout.Policy, e lockout.Event, now time.Time) (record, lockout.Answer) {
+	state, answer := p.Next(r.State, e, now)
+	if !state.Closed() {
+		return record{State: state}, answer
+	}
+	decoy := reopened(state)
+	if r.Decoy != nil {
+		decoy = *r.Decoy
+	}
+	decoy, seen := p.Next(decoy, e, now)
+	if decoy.Closed() { // guessed to death, as an unknown account would be, whose decoy begins there
+		decoy = reopened(decoy)
+	}
+	if answer.Verdict == lockout.Locked && seen.Verdict == lockout.Busy {
+		answer.Verdict = lockout.Busy
+	}
+	return record{state, &decoy}, answer
+}
+
+// reopened returns what a State would be if nobody had closed it.
+func reopened(s lockout.State) lockout.State {
+	return lockout.State{Born: true, Fails: s.Fails, Reservations: s.Reservations, Until: max(s.Until, 0), Locks: s.Locks, Known: s.Known, At: s.At}
 }
 
 // Run makes the attempt. Only the verdict Granted lets anybody in. An error
@@ -140,7 +171,7 @@ func (g *Gate) once(ctx context.Context, t Try) (lockout.Answer, error) {
 
 	if reserved.Verdict != lockout.Admit {
 		check.Dummy(view) // a locked account costs what an open one does (AN-47)
-		return g.settle(ctx, t, reserved, view, func(*table.View) (lockout.Event, error) { return lockout.Tick(), nil })
+		return g.settle(ctx, t, reserved, view, func(*table.View) (lockout.Event, error) { return lockout.Wrong(id), nil })
 	}
 	renew, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxCheck)
 	defer cancel()
@@ -270,13 +301,13 @@ func (t Try) step(tx *table.Tx, e lockout.Event) (lockout.Answer, error) {
 		return lockout.Answer{}, err
 	}
 	if !ok && t.Unbound && !tx.Has(t.Secret) {
-		rec, ok = record{lockout.NewState()}, true
+		rec, ok = record{State: lockout.NewState()}, true
 	}
 	if t.known {
 		e = e.Known()
 	}
 	var answer lockout.Answer
-	rec.State, answer = t.Policy.Next(rec.State, e, tx.Now())
+	rec, answer = rec.next(t.Policy, e, tx.Now())
 	if !ok || answer.Verdict == lockout.Busy {
 		return answer, nil
 	}
@@ -292,7 +323,7 @@ func Born(tx *table.Tx, lock string, p lockout.Policy) error {
 		return err
 	}
 	if !ok {
-		rec = record{lockout.NewState()}
+		rec = record{State: lockout.NewState()}
 	}
 	rec.State, _ = p.Next(rec.State, lockout.Rebind(), tx.Now())
 	return table.Put(tx, lock, rec, time.Time{})
@@ -307,7 +338,7 @@ func Apply(tx *table.Tx, lock string, p lockout.Policy, e lockout.Event) (before
 		return before, after, err
 	}
 	if !ok && e == lockout.Hold() {
-		rec, ok = record{lockout.NewState()}, true
+		rec, ok = record{State: lockout.NewState()}, true
 	}
 	_, before = p.Next(rec.State, lockout.Tick(), tx.Now())
 	if _, known := p.Next(rec.State, lockout.Tick().Known(), tx.Now()); !before.Phase.Shut() {

@@ -80,7 +80,7 @@ func (g guess) Verify(view *table.View) bool {
 	return err == nil && ok && rec.Secret == g.s
 }
 
-func (g guess) Dummy(*table.View) { g.dummies.Add(1) }
+func (g guess) Dummy(*table.View) { g.dummies.Add(1); time.Sleep(g.slow) }
 func (g guess) Release()          {}
 
 // burst makes n guesses at once, over all processes, and counts the verdicts.
@@ -136,6 +136,82 @@ func TestFortyParallelRightSecrets(t *testing.T) {
 		v.slow = 5 * time.Millisecond
 		require.Equal(t, map[lockout.Verdict]int{lockout.Granted: 40}, v.burst(40, "right"), "%d processes", processes)
 	}
+}
+
+// AN-47, S23: a burst does not tell an account that is held from one that is open, or from one that does not exist: as many
+// are refused, as many are told to come back, and afterwards all of them are for as long as a lock lasts.
+func TestABurstDoesNotTellWhoIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counts := func(prepare func(*vault)) (told [][2]int, looks int64) {
+			v := newVault(t, memory.New(), 1)
+			v.slow = 50 * time.Millisecond
+			prepare(v)
+			for range 23 { // longer than any secret lives
+				for range 2 {
+					got := v.burst(75, "wrong")
+					told = append(told, [2]int{got[lockout.Denied] + got[lockout.Locked], got[lockout.Busy]})
+				}
+				time.Sleep(time.Hour)
+			}
+			return told, v.compared.Load()
+		}
+		change := func(f func(*table.Tx) error) func(*vault) {
+			return func(v *vault) {
+				_, err := v.spaces[0].Update(t.Context(), 0, []string{lock, secret}, f)
+				require.NoError(t, err)
+			}
+		}
+		open, looks := counts(func(*vault) {})
+		require.EqualValues(t, lockout.DeadAfter, looks)
+		require.Positive(t, open[0][1], "some are told to come back")
+		require.Zero(t, open[1][1], "and none while it is locked")
+		unknown, _ := counts(change(func(tx *table.Tx) error { tx.Delete(lock); tx.Delete(secret); return nil }))
+		require.Equal(t, open, unknown)
+		held, looks := counts(change(func(tx *table.Tx) error {
+			_, _, err := attempt.Apply(tx, lock, lockout.Policy{}, lockout.Hold())
+			return err
+		}))
+		require.Equal(t, open, held)
+		require.Zero(t, looks, "LK-08: none of which was looked at")
+		dead, looks := counts(change(func(tx *table.Tx) error {
+			s := lockout.NewState()
+			s.Consecutive = lockout.DeadAfter
+			return table.Put(tx, lock, s, time.Time{})
+		}))
+		require.Equal(t, open, dead)
+		require.Zero(t, looks)
+	})
+}
+
+// What is opened again is as new, whatever was guessed while it was closed.
+func TestADecoyLeavesNothingBehind(t *testing.T) {
+	v := newVault(t, memory.New(), 1)
+	apply := func(e lockout.Event) {
+		_, err := v.spaces[0].Update(t.Context(), 0, []string{lock}, func(tx *table.Tx) error {
+			_, _, err := attempt.Apply(tx, lock, lockout.Policy{}, e)
+			return err
+		})
+		require.NoError(t, err)
+	}
+	apply(lockout.Hold())
+	v.burst(10, "wrong")
+	for range 3 {
+		answer, err := v.guess(0, "right")
+		require.NoError(t, err)
+		require.Equal(t, lockout.Locked, answer.Verdict)
+		require.Equal(t, lockout.Held, answer.Phase, "the audit is told the truth")
+		require.False(t, answer.Tripped)
+	}
+	apply(lockout.Unlock())
+	answer, err := v.guess(0, "right")
+	require.NoError(t, err)
+	require.Equal(t, lockout.Granted, answer.Verdict)
+	require.Zero(t, answer.Failures)
+	view, err := v.spaces[0].Read(t.Context(), 0, lock)
+	require.NoError(t, err)
+	rec, _, err := table.Get[map[string]any](view, lock)
+	require.NoError(t, err)
+	require.NotContains(t, rec, "decoy")
 }
 
 // S8: whoever deletes a lock opens nothing.
