@@ -71,11 +71,13 @@ type signed struct {
 	MAC  []byte          `json:"mac"`
 }
 
-func (t *Tree) mac(name string, body []byte) []byte {
-	h := hmac.New(sha256.New, t.key)
-	h.Write([]byte(name + "\x00"))
-	h.Write(body)
-	return h.Sum(nil)
+func mac(key []byte) func(name string, body []byte) []byte {
+	return func(name string, body []byte) []byte {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(name + "\x00"))
+		h.Write(body)
+		return h.Sum(nil)
+	}
 }
 
 func (t *Tree) sign(tx *table.Tx, name string, v any, expires time.Time) error {

@@ -53,7 +53,7 @@ func TestHead(t *testing.T) {
 
 // What a newer version has written, and would mind being left out, is not read by half (S6).
 func TestNewerVersion(t *testing.T) {
-	tree := &Tree{key: make([]byte, 32)}
+	tree := &Tree{mac: mac(make([]byte, 32))}
 	for text, ok := range map[string]bool{
 		`{"n":1,"sum":"","recent":null}`:            true,
 		`{"n":1,"sum":"","recent":null,"quorum":3}`: false,

@@ -22,9 +22,9 @@ type Tree struct {
 	space     *table.Space
 	authority Authority
 	opt       Options
-	key       []byte
-	last      atomic.Pointer[snapshot] // what was read last; never older than what it replaced
-	turn      chan struct{}            // changes of this process take turns: only processes conflict
+	mac       func(name string, body []byte) []byte // its key lies in the closure, where no %+v finds it
+	last      atomic.Pointer[snapshot]              // what was read last; never older than what it replaced
+	turn      chan struct{}                         // changes of this process take turns: only processes conflict
 
 	mu      sync.Mutex
 	reading *reading // of all nodes, if one is under way
@@ -67,7 +67,7 @@ func New(r *symbolon.Realm, a Authority, opts *Options) (*Tree, error) {
 	o.Methods = slices.Clone(o.Methods)
 	p := r.Parts(seal.Ours())
 	return &Tree{realm: r, parts: p, space: table.New(p.Store, p.Tenant, p.Now, p.Rand), authority: a, opt: o,
-		key: p.Derive("policy"), turn: make(chan struct{}, 1)}, nil
+		mac: mac(p.Derive("policy")), turn: make(chan struct{}, 1)}, nil
 }
 
 // String names the realm.
