@@ -151,12 +151,29 @@ func (s *spec) wrongNames(v Value) string {
 		if n == "" || len(n) > maxName || !utf8.ValidString(n) || strings.ContainsFunc(n, hidden) {
 			return fmt.Sprintf("has a name that is not 1 to %d bytes of visible text without quotes and backslashes", maxName)
 		}
+		if slices.Contains(reserved, n) { // an approver could not tell the one from the other
+			return fmt.Sprintf("has the name %q, which reads like a setting without names; use another name", n)
+		}
 		if s.words != nil && !slices.Contains(s.words, n) {
 			return fmt.Sprintf("has the name %q, must be %s", n, s.form())
 		}
 	}
 	return ""
 }
+
+// reserved are the words that stand for a whole value, which no name may read like.
+var reserved = func() []string {
+	words := []string{noNames}
+	for i := range fields {
+		if w := fields[i].endless; w != "" {
+			words = append(words, w)
+		}
+	}
+	slices.Sort(words)
+	return slices.Compact(words)
+}()
+
+const noNames = "none" // how a set without names reads
 
 func hidden(r rune) bool {
 	return !unicode.IsPrint(r) || unicode.IsSpace(r) || r == '"' || r == '\\'
@@ -213,7 +230,7 @@ func (s *spec) text(v Value) string {
 	case v.kind == yesNo:
 		return map[int64]string{0: "no", 1: "yes"}[v.n]
 	case v.kind == set && v.names == "":
-		return "none"
+		return noNames
 	}
 	return strings.Join(v.list(), ", ")
 }

@@ -212,3 +212,19 @@ func holds(nodes map[symbolon.OrgID]Node, org symbolon.OrgID, f Field) Value {
 	}
 	return v
 }
+
+// S22: an approver reads one of two values and carries out that one. No name reads like a setting without names.
+func TestNoNameReadsLikeAWord(t *testing.T) {
+	for _, f := range []Field{SecondFactorMethods, VerificationClasses} {
+		for _, word := range []string{"any", "none", "never", "unlimited"} {
+			_, err := NewForest(Node{Org: "a", Settings: Settings{f: Names("otp", word)}})
+			require.ErrorContains(t, err, fmt.Sprintf("has the name %q, which reads like a setting without names; use another name", word))
+		}
+	}
+	f, err := NewForest(Node{Org: "a", Settings: Settings{SecondFactorMethods: Names("otp")}})
+	require.NoError(t, err)
+	for _, v := range []Value{Names("any"), Names("none")} {
+		_, _, err = f.Plan(Set("a", Settings{SecondFactorMethods: v}))
+		require.Error(t, err, "nor in a change")
+	}
+}

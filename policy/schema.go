@@ -56,7 +56,7 @@ func (s *spec) schema() map[string]any {
 	case yesNo:
 		is["type"] = "boolean"
 	case set:
-		name := map[string]any{"type": "string", "minLength": 1, "maxLength": maxName}
+		name := map[string]any{"type": "string", "minLength": 1, "maxLength": maxName, "not": map[string]any{"enum": reserved}}
 		if s.words != nil {
 			name = map[string]any{"enum": s.words}
 		}

@@ -44,6 +44,7 @@ func TestSchemaSaysTheSame(t *testing.T) {
 		`{"org": "a", "settings": {"password": {"expiry": "90m"}}}`, `{"org": "a", "settings": {"session": {"idle": "1m1h"}}}`,
 		`{"org": "a", "settings": {"session": {"idle": "never"}}}`, `{"org": "a", "settings": {"secondFactor": {"required": 1}}}`,
 		`{"org": "a", "settings": {"secondFactor": {"methods": ["otp", "otp"]}}}`, `{"org": "a", "settings": {"password": {"classes": ["x"]}}}`,
+		`{"org": "a", "settings": {"secondFactor": {"methods": ["any"]}}}`, `{"org": "a", "settings": {"verification": {"classes": ["none"]}}}`,
 	} {
 		require.NotEmpty(t, against(schema, []byte(text)), text)
 		_, err := ParseNode([]byte(text))
@@ -91,6 +92,9 @@ func fits(schema map[string]any, v any) string {
 	}
 	if e, ok := schema["enum"].([]any); ok && !slices.Contains(e, v) {
 		return fmt.Sprintf("%v is not one of %v", v, e)
+	}
+	if n, ok := schema["not"].(map[string]any); ok && fits(n, v) == "" {
+		return fmt.Sprintf("%v must not be", v)
 	}
 	kinds := map[string]reflect.Kind{"string": reflect.String, "integer": reflect.Float64, "boolean": reflect.Bool, "array": reflect.Slice, "object": reflect.Map}
 	if k, ok := schema["type"].(string); ok && reflect.ValueOf(v).Kind() != kinds[k] {
