@@ -24,7 +24,7 @@ func (t *Tree) Approve(ctx context.Context, by symbolon.Principal, id, digest st
 	}
 	var out Proposal
 	err = t.again(ctx, rec, eventApproved, func(ctx context.Context, s *snapshot) error {
-		actor, err := t.live(ctx, f)
+		actor, err := t.live(ctx, s, f)
 		if err != nil {
 			return err
 		}

@@ -31,9 +31,22 @@ func (t *Tree) who(by symbolon.Principal) (audit.Record, symbolon.Facts, error) 
 }
 
 // live returns somebody as the directory knows them now, if what they came by has not ended since: a Principal is a
-// snapshot, and a stolen one must not outlive the session that was ended because of it.
-func (t *Tree) live(ctx context.Context, f symbolon.Facts) (symbolon.Actor, error) {
-	err := stamp.Check(ctx, t.space, f.Stamps)
+// snapshot, and a stolen one must not outlive the session that was ended because of it. Nor does a session decide here
+// whose owner belongs elsewhere by now, or whose organisation was moved or removed: they sign in anew (S7).
+func (t *Tree) live(ctx context.Context, s *snapshot, f symbolon.Facts) (symbolon.Actor, error) {
+	a, err := t.parts.Actor(ctx, f.Actor.ID)
+	switch {
+	case errors.Is(err, symbolon.ErrNotFound):
+		return a, refuse(ReasonOver, "the directory does not know them any more")
+	case err != nil:
+		return a, err
+	}
+	st := f.Stamps
+	st.Orgs, st.Place = stamp.Orgs(a.Org, a.Orgs...), nowhere
+	if e, err := s.forest.Effective(append(slices.Clone(a.Orgs), a.Org)...); err == nil {
+		st.Place = e.Place()
+	}
+	err = stamp.Check(ctx, t.space, st)
 	switch {
 	case errors.Is(err, stamp.ErrDead):
 		return symbolon.Actor{}, refuse(ReasonOver, err.Error())
@@ -42,12 +55,11 @@ func (t *Tree) live(ctx context.Context, f symbolon.Facts) (symbolon.Actor, erro
 	case !t.parts.Now().Before(f.Limits.NotAfter):
 		return symbolon.Actor{}, refuse(ReasonOver, "the Principal has reached its end")
 	}
-	a, err := t.parts.Actor(ctx, f.Actor.ID)
-	if errors.Is(err, symbolon.ErrNotFound) {
-		return a, refuse(ReasonOver, "the directory does not know them any more")
-	}
-	return a, err
+	return a, nil
 }
+
+// nowhere is the place of who could not sign in by this tree. No session has it; one that was never held to a tree has none.
+const nowhere = "nowhere"
 
 // held returns those of the organisations at which by holds authority.
 func (t *Tree) held(ctx context.Context, by symbolon.Actor, orgs []symbolon.OrgID) (held []symbolon.OrgID, _ error) {

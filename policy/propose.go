@@ -106,8 +106,8 @@ func (t *Tree) Change(ctx context.Context, by symbolon.Principal, reason string,
 	}
 	rec.Reason = reason
 	p := proposal{Steps: steps, Reason: reason, By: f.Actor.ID, Person: f.Actor.Person}
-	return t.propose(ctx, p, rec, func(ctx context.Context, d Difference) ([]symbolon.OrgID, error) {
-		actor, err := t.live(ctx, f)
+	return t.propose(ctx, p, rec, func(ctx context.Context, s *snapshot, d Difference) ([]symbolon.OrgID, error) {
+		actor, err := t.live(ctx, s, f)
 		switch {
 		case err != nil:
 			return nil, err
@@ -136,7 +136,7 @@ func (t *Tree) AsHost(reason string) Host { return Host{t, reason} }
 func (h Host) Change(ctx context.Context, steps ...Step) (Proposal, error) {
 	p := proposal{Steps: steps, Reason: h.reason, Host: true}
 	return h.tree.propose(ctx, p, audit.Record{Host: h.reason},
-		func(context.Context, Difference) ([]symbolon.OrgID, error) { return nil, nil })
+		func(context.Context, *snapshot, Difference) ([]symbolon.OrgID, error) { return nil, nil })
 }
 
 const (
@@ -153,7 +153,7 @@ func reasonable(reason string) error {
 
 // propose commits the change, or the proposal.
 func (t *Tree) propose(ctx context.Context, p proposal, rec audit.Record,
-	holds func(context.Context, Difference) ([]symbolon.OrgID, error)) (Proposal, error) {
+	holds func(context.Context, *snapshot, Difference) ([]symbolon.OrgID, error)) (Proposal, error) {
 	if err := reasonable(p.Reason); err != nil {
 		return Proposal{}, err
 	}
@@ -168,7 +168,7 @@ func (t *Tree) propose(ctx context.Context, p proposal, rec audit.Record,
 		if err != nil {
 			return err
 		}
-		if p.Held, err = holds(ctx, d); err != nil {
+		if p.Held, err = holds(ctx, s, d); err != nil {
 			return err
 		}
 		p.Digest = d.Digest()

@@ -20,7 +20,7 @@ func (t *Tree) Withdraw(ctx context.Context, by symbolon.Principal, id, reason s
 	}
 	rec.Reason = reason
 	return t.withdraw(ctx, id, rec, reason, func(ctx context.Context, s *snapshot, p proposal) error {
-		actor, err := t.live(ctx, f)
+		actor, err := t.live(ctx, s, f)
 		if err != nil || !p.Host && p.By == actor.ID {
 			return err
 		}
