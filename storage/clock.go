@@ -97,7 +97,6 @@ func (w *ClockWatch) beside(ctx context.Context) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("storage: ask for the time: %w", err)
-		case took < 0: // it was set back meanwhile
 		case at.Before(before.Add(-MaxSkew)):
 			return fmt.Errorf("%w: it is %v ahead of the store's", ErrClock, before.Sub(at).Round(time.Millisecond))
 		case at.After(after.Add(MaxSkew)):

@@ -95,17 +95,6 @@ func TestAClockIsMeasuredAgainWhereThereIsDoubt(t *testing.T) {
 	require.Equal(t, 3, asked)
 }
 
-// S26: a clock that is set back between the question and the answer proves nothing.
-func TestAClockThatIsSetBackMeanwhile(t *testing.T) {
-	now := t0.Add(10 * time.Second)
-	s := timed{memory.New(), func() (time.Time, error) {
-		now = t0.Add(-10 * time.Second)
-		return t0, nil
-	}}
-	err := storage.WatchClock(s, func() time.Time { return now }, rand.Reader).Check(t.Context())
-	require.ErrorIs(t, err, storage.ErrClock)
-}
-
 // fleet is some processes around a store without a clock.
 type fleet struct {
 	t     *testing.T
