@@ -84,41 +84,6 @@ type Checker interface {
 	Release()                // gives back what Acquire took
 }
 
-type record struct {
-	lockout.State
-
-	// Decoy is where an account that is closed would stand if it were not. Guesses
-	// run against it as well, and only to be told that it is busy: else a burst of
-	// them would tell a closed account, which is never busy, from one that is open
-	// or unknown.
-	Decoy *lockout.State `json:"decoy,omitempty"`
-}
-
-// next is Next of the State, and of the decoy of one that is closed.
-func (r record) next(p lockout.Policy, e lockout.Event, now time.Time) (record, lockout.Answer) {
-	state, answer := p.Next(r.State, e, now)
-	if !state.Closed() {
-		return record{State: state}, answer
-	}
-	decoy := reopened(state)
-	if r.Decoy != nil {
-		decoy = *r.Decoy
-	}
-	decoy, seen := p.Next(decoy, e, now)
-	if decoy.Closed() { // guessed to death, as an unknown account would be, whose decoy begins there
-		decoy = reopened(decoy)
-	}
-	if answer.Verdict == lockout.Locked && seen.Verdict == lockout.Busy {
-		answer.Verdict = lockout.Busy
-	}
-	return record{state, &decoy}, answer
-}
-
-// reopened returns what a State would be if nobody had closed it.
-func reopened(s lockout.State) lockout.State {
-	return lockout.State{Born: true, Fails: s.Fails, Reservations: s.Reservations, Until: max(s.Until, 0), Locks: s.Locks, Known: s.Known, At: s.At}
-}
-
 // Run makes the attempt. Only the verdict Granted lets anybody in. An error
 // means that the attempt could not be settled; it is refused, and if the secret
 // was looked at its reservation counts as a failure when the lease ends. A verdict of Busy was
@@ -229,70 +194,6 @@ func (g *Gate) settle(ctx context.Context, t Try, reserved lockout.Answer, view 
 
 func (t Try) names() []string { return append([]string{t.Lock, t.Secret}, t.With...) }
 
-// withdraw takes back a reservation that the store may have made though it did
-// not say so, or not before the caller had enough: the secret was never looked at,
-// and a slow store with impatient clients would lock whoever types the right one.
-// It runs after the caller has left, for as long as one update may take. A commit
-// that is still on its way finds the lock changed, and does nothing. If this fails
-// too, or too many are at it, the reservation lapses into a failure.
-func (g *Gate) withdraw(ctx context.Context, t Try, id string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.withdrawing >= maxBack {
-		return
-	}
-	g.withdrawing++
-	go func() {
-		_, _ = g.space.Update(context.WithoutCancel(ctx), t.Shard, t.names(), func(tx *table.Tx) error {
-			_, err := t.step(tx, lockout.Release(id))
-			return err
-		})
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.withdrawing--
-	}()
-}
-
-// compare looks at the secret, and keeps the reservation meanwhile. One that panics
-// must not leave it renewed: it would take a place of the account's for ever.
-func (g *Gate) compare(ctx context.Context, t Try, id string, check Checker, view *table.View) bool {
-	defer g.keep(ctx, t, id)()
-	return check.Verify(view)
-}
-
-// keep renews the lease of a reservation while the secret is compared, and stops
-// when told to: a comparison that takes longer than a lease, on a machine that is
-// busy or with a hash that is meant to be slow, must not turn a right secret into
-// a failure. It stops with ctx, too, so that one that never returns lapses.
-func (g *Gate) keep(ctx context.Context, t Try, id string) (stop func()) {
-	lease := cmp.Or(t.Policy.Lease, lockout.Default().Lease)
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for wait := lease / 3; ; {
-			select {
-			case <-time.After(wait):
-			case <-ctx.Done():
-				return
-			}
-			_, err := g.space.Update(ctx, t.Shard, t.names(), func(tx *table.Tx) error {
-				_, err := t.step(tx, lockout.Reserve(id))
-				return err
-			})
-			// A store that is down for a moment is asked again while the lease lasts. If it
-			// stays down the lease lapses, as it would have without.
-			if wait = lease / 3; err != nil {
-				wait = lease / 20
-			}
-		}
-	}()
-	return func() {
-		cancel()
-		<-done
-	}
-}
-
 // step applies an event and writes the state back even if nothing changed, so
 // that the number of commits does not tell a locked account from an open one.
 func (t Try) step(tx *table.Tx, e lockout.Event) (lockout.Answer, error) {
@@ -312,43 +213,6 @@ func (t Try) step(tx *table.Tx, e lockout.Event) (lockout.Answer, error) {
 		return answer, nil
 	}
 	return answer, table.Put(tx, t.Lock, rec, time.Time{})
-}
-
-// Born writes the lock of a secret that is being bound, in the same commit. A
-// lock that is there already goes through a Rebind, which keeps an
-// administrator's hold.
-func Born(tx *table.Tx, lock string, p lockout.Policy) error {
-	rec, ok, err := table.Get[record](tx.View, lock)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		rec = record{State: lockout.NewState()}
-	}
-	rec.State, _ = p.Next(rec.State, lockout.Rebind(), tx.Now())
-	return table.Put(tx, lock, rec, time.Time{})
-}
-
-// Apply carries out an administrator's event on a lock and returns the answer,
-// and where it stood before. A hold also takes where nothing is bound yet: what
-// is bound later is held.
-func Apply(tx *table.Tx, lock string, p lockout.Policy, e lockout.Event) (before, after lockout.Answer, err error) {
-	rec, ok, err := table.Get[record](tx.View, lock)
-	if err != nil {
-		return before, after, err
-	}
-	if !ok && e == lockout.Hold() {
-		rec, ok = record{State: lockout.NewState()}, true
-	}
-	_, before = p.Next(rec.State, lockout.Tick(), tx.Now())
-	if _, known := p.Next(rec.State, lockout.Tick().Known(), tx.Now()); !before.Phase.Shut() {
-		before = known
-	}
-	rec.State, after = p.Next(rec.State, e, tx.Now())
-	if !ok {
-		return before, after, nil
-	}
-	return before, after, table.Put(tx, lock, rec, time.Time{})
 }
 
 func (g *Gate) queue(lock string) bool {
