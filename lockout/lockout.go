@@ -4,7 +4,7 @@
 // just happened (an [Event]) and the time, and returns what to remember and what to do (an [Answer]). Whoever checks a
 // secret first commits [Reserve], looks at the secret only when the answer is [Admit], and then commits [Right] or
 // [Wrong] with the same id. Guesses are thus counted before they are checked: any number of them in parallel, over any
-// number of processes, get at most Max evaluations.
+// number of processes, get at most Max evaluations, and those from known devices ([Event.Known]) as many of their own.
 //
 // Use it for everything that can be guessed: passwords, one-time codes, recovery codes, customers' PINs. Each has a
 // State of its own. Limiting the rate of requests is another matter and not done here.
