@@ -89,9 +89,9 @@ func (t *Tree) Proposals(ctx context.Context) ([]Proposal, error) {
 		if err != nil {
 			return err
 		}
-		if t.parts.Now().Before(p.Expires) {
-			waiting = append(waiting, p)
-			ids = append(ids, strings.TrimPrefix(row.Name, proposalPrefix))
+		id := strings.TrimPrefix(row.Name, proposalPrefix)
+		if s.head.waits(id) && t.parts.Now().Before(p.Expires) {
+			waiting, ids = append(waiting, p), append(ids, id)
 		}
 		return nil
 	})
@@ -117,7 +117,7 @@ func (t *Tree) Proposals(ctx context.Context) ([]Proposal, error) {
 
 // proposal reads one that waits.
 func (t *Tree) proposal(ctx context.Context, id string) (proposal, error) {
-	v, err := t.space.Read(ctx, shard, proposalName(id))
+	v, err := t.space.Read(ctx, shard, headName, proposalName(id))
 	if err != nil {
 		return proposal{}, err
 	}
@@ -128,7 +128,12 @@ func (t *Tree) proposal(ctx context.Context, id string) (proposal, error) {
 	return p, err
 }
 
+// waiting returns a proposal if the head says that it waits, however long a writer of the database has kept it.
 func (t *Tree) waiting(v *table.View, id string) (p proposal, ok bool, err error) {
+	h, err := t.head(v)
+	if err != nil || !h.waits(id) {
+		return p, false, err
+	}
 	s, ok, err := table.Get[signed](v, proposalName(id))
 	switch {
 	case err != nil:
@@ -137,6 +142,9 @@ func (t *Tree) waiting(v *table.View, id string) (p proposal, ok bool, err error
 		return p, false, nil
 	}
 	p, err = verify[proposal](t, proposalName(id), s)
+	if err != nil || !v.Now().Before(p.Expires) {
+		return proposal{}, false, err
+	}
 	p.mac = s.MAC
-	return p, err == nil && v.Now().Before(p.Expires), err // however long a writer of the database has kept it
+	return p, true, nil
 }

@@ -85,7 +85,7 @@ func (c *commit) change(ctx context.Context, p *proposal) error {
 		return err
 	}
 	touched := c.from.forest.touched(c.after)
-	h := c.from.head.next(c.id, touched, c.after.digest())
+	var h head
 	names := []string{headName, proposalName(c.id)}
 	for _, org := range touched {
 		names = append(names, nodeName(org))
@@ -95,7 +95,8 @@ func (c *commit) change(ctx context.Context, p *proposal) error {
 		switch {
 		case err != nil:
 			return err
-		case slices.Contains(is.Recent, c.id): // the reply was lost
+		case slices.Contains(is.Recent, c.id): // the reply was lost; what it came to is read anew
+			h = head{}
 			return nil
 		case is.N != c.from.head.N || is.Sum != c.from.head.Sum:
 			return errMoved
@@ -110,6 +111,7 @@ func (c *commit) change(ctx context.Context, p *proposal) error {
 			}
 			tx.Delete(proposalName(c.id))
 		}
+		h = is.next(c.id, touched, c.after.digest()).closes(c.id, tx.Now())
 		for _, org := range touched {
 			if n := c.after.nodes[org]; n == nil {
 				tx.Delete(nodeName(org))
@@ -119,7 +121,7 @@ func (c *commit) change(ctx context.Context, p *proposal) error {
 		}
 		return errors.Join(c.sign(tx, headName, h, time.Time{}), addAll(tx, recs))
 	})
-	if err == nil {
+	if err == nil && h.N > 0 {
 		c.keep(&snapshot{h, c.after})
 	}
 	return err
@@ -137,7 +139,7 @@ func (c *commit) wait(ctx context.Context, event string, p proposal) error {
 		return err
 	}
 	now := signed{body, c.mac(name, body)}
-	_, err = c.space.Update(ctx, shard, []string{name}, func(tx *table.Tx) error {
+	_, err = c.space.Update(ctx, shard, []string{headName, name}, func(tx *table.Tx) error {
 		was, _, err := c.waiting(tx.View, c.id)
 		switch {
 		case err != nil:
@@ -146,6 +148,18 @@ func (c *commit) wait(ctx context.Context, event string, p proposal) error {
 			return nil
 		case !bytes.Equal(was.mac, p.mac):
 			return errMoved
+		}
+		if p.mac == nil {
+			h, err := c.head(tx.View)
+			if err == nil {
+				h, err = h.opens(c.id, p.Expires, tx.Now())
+			}
+			if err != nil {
+				return err
+			}
+			if err := c.sign(tx, headName, h, time.Time{}); err != nil {
+				return err
+			}
 		}
 		return errors.Join(table.Put(tx, name, now, p.Expires), addAll(tx, recs))
 	})

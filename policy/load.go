@@ -117,10 +117,10 @@ func (t *Tree) current(ctx context.Context) (*snapshot, *table.View, error) {
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case last != nil && h.N < last.head.N: // a writer of the database must not bring back what was laxer (S6)
+	case last != nil && (h.N < last.head.N || h.Writes < last.head.Writes): // a writer of the database must not bring back what was laxer (S6)
 		return nil, nil, unreadable(errors.New("the tree is older than it was before; if it was restored, start anew"))
 	case last != nil && h.N == last.head.N && h.Sum == last.head.Sum:
-		return last, v, nil
+		return t.keep(&snapshot{h, last.forest}), v, nil
 	}
 	return &snapshot{head: h}, v, nil
 }
@@ -129,7 +129,7 @@ func (t *Tree) current(ctx context.Context) (*snapshot, *table.View, error) {
 func (t *Tree) keep(s *snapshot) *snapshot {
 	for {
 		last := t.last.Load()
-		if last != nil && last.head.N >= s.head.N || t.last.CompareAndSwap(last, s) {
+		if last != nil && last.head.Writes >= s.head.Writes || t.last.CompareAndSwap(last, s) {
 			return s
 		}
 	}

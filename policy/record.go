@@ -31,18 +31,53 @@ const proposalPrefix = "policy/proposal/"
 
 // head is what the tree is known by.
 type head struct {
-	N      uint64   `json:"n"`      // changes so far
-	Sum    string   `json:"sum"`    // of all organisations
-	Recent []string `json:"recent"` // changes by id, the latest last: a reply that was lost must not make a second one
+	N      uint64   `json:"n"`                // changes so far
+	Sum    string   `json:"sum"`              // of all organisations
+	Writes uint64   `json:"writes,omitempty"` // of the head, of which some change no organisation
+	Recent []string `json:"recent"`           // changes by id, the latest last: a reply that was lost must not make a second one
 
 	// Touched are the organisations of the last changes, the latest last, as far as one Get asks for them: who has the tree
 	// of before reads no others.
 	Touched [][]symbolon.OrgID `json:"touched,omitempty"`
+
+	// Open are the proposals that wait, by id, with their ends. A writer of the database who puts back the record of one that
+	// was carried out or withdrawn does not make it wait again.
+	Open map[string]time.Time `json:"open,omitempty"`
+}
+
+const maxOpen = 128 // proposals that wait
+
+// waits reports whether a proposal waits. A head from before heads listed them does not know, and the record alone says so.
+func (h head) waits(id string) bool {
+	_, open := h.Open[id]
+	return open || h.Writes == 0
+}
+
+// opens returns the head with one more proposal that waits.
+func (h head) opens(id string, end, now time.Time) (head, error) {
+	h = h.closes("", now)
+	if len(h.Open) >= maxOpen {
+		return h, fmt.Errorf("%w: %d proposals wait already; approve or withdraw some", symbolon.ErrInvalid, maxOpen)
+	}
+	h.Open[id] = end
+	return h, nil
+}
+
+// closes returns the head without a proposal, nor those whose time is over.
+func (h head) closes(id string, now time.Time) head {
+	open := map[string]time.Time{}
+	for one, end := range h.Open {
+		if one != id && now.Before(end) {
+			open[one] = end
+		}
+	}
+	h.Writes, h.Open = h.Writes+1, open
+	return h
 }
 
 // next returns the head after a change.
 func (h head) next(id string, touched []symbolon.OrgID, sum string) head {
-	n := head{N: h.N + 1, Sum: sum, Recent: append(slices.Clone(h.Recent), id), Touched: append(slices.Clone(h.Touched), touched)}
+	n := head{N: h.N + 1, Sum: sum, Writes: h.Writes, Open: h.Open, Recent: append(slices.Clone(h.Recent), id), Touched: append(slices.Clone(h.Touched), touched)}
 	n.Recent = n.Recent[max(0, len(n.Recent)-maxRecent):]
 	for len(slices.Concat(n.Touched...)) > storage.MaxOps {
 		n.Touched = n.Touched[1:]

@@ -2,8 +2,10 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/audit"
@@ -65,14 +67,14 @@ func (t *Tree) withdraw(ctx context.Context, id string, rec audit.Record, reason
 		name := proposalName(id)
 		_, err = t.space.Update(ctx, shard, []string{headName, name}, func(tx *table.Tx) error {
 			_, ok, err := t.waiting(tx.View, id)
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case ok:
-				tx.Delete(name)
-				return r.Add(tx)
 			}
 			h, err := t.head(tx.View)
+			if err == nil && ok {
+				tx.Delete(name)
+				return errors.Join(t.sign(tx, headName, h.closes(id, tx.Now()), time.Time{}), r.Add(tx))
+			}
 			if err == nil && slices.Contains(h.Recent, id) {
 				err = errMoved // it was approved in between, and is in force
 			}
