@@ -112,6 +112,7 @@ func (c *commit) change(ctx context.Context, p *proposal) error {
 			tx.Delete(proposalName(c.id))
 		}
 		h = is.next(c.id, touched, c.after.digest()).closes(c.id, tx.Now())
+		h.Left = c.after.left
 		for _, org := range touched {
 			if n := c.after.nodes[org]; n == nil {
 				tx.Delete(nodeName(org))

@@ -24,6 +24,7 @@ type Forest struct {
 	nodes  map[symbolon.OrgID]*placed
 	order  []symbolon.OrgID // parents before children
 	sorted []symbolon.OrgID
+	left   []leaving // what was removed, the latest last
 }
 
 // placed is a node with what holds there.

@@ -74,6 +74,7 @@ func (t *Tree) readAll(ctx context.Context) (*snapshot, error) {
 				return nil, err
 			}
 			if f, b := grow(nodes, was.forest); b == nil && f.digest() == s.head.Sum {
+				f.left = s.head.Left
 				return t.keep(&snapshot{s.head, f}), nil
 			}
 		}
@@ -83,6 +84,7 @@ func (t *Tree) readAll(ctx context.Context) (*snapshot, error) {
 		}
 		f, b := grow(nodes, was.forest)
 		if b == nil && f.digest() == s.head.Sum {
+			f.left = s.head.Left
 			return t.keep(&snapshot{s.head, f}), nil
 		}
 		again, err := t.space.Read(ctx, shard, headName)

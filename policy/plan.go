@@ -17,11 +17,12 @@ const MaxSteps = 24
 
 // Difference is what a change does, for those who decide about it.
 type Difference struct {
-	Steps   []Step
-	Added   []symbolon.OrgID
-	Removed []symbolon.OrgID
-	Moved   []symbolon.OrgID // with everything below; their sessions must end (S7)
-	Lines   []Line           // what will hold in organisations that were there before
+	Steps    []Step
+	Added    []symbolon.OrgID
+	Removed  []symbolon.OrgID
+	Moved    []symbolon.OrgID // with everything below; their sessions must end (S7)
+	Returned []symbolon.OrgID // that were removed from under another parent: adding them is moving them
+	Lines    []Line           // what will hold in organisations that were there before
 
 	Needs   []symbolon.OrgID // where authority is needed
 	Top     bool             // a top is made, moved or removed: only the host may
@@ -59,6 +60,7 @@ func (d Difference) String() string {
 	}
 	list("moved", d.Moved)
 	list("removed", d.Removed)
+	list("was removed elsewhere, comes back", d.Returned)
 	list("needs authority at", d.Needs)
 	if d.Top {
 		fmt.Fprintln(&b, "only the host may: a top is made, moved or removed")
@@ -98,6 +100,7 @@ func (f *Forest) Plan(steps ...Step) (*Forest, Difference, error) {
 		return nil, Difference{}, b
 	}
 	p.compare(after)
+	after.left = f.leave(after)
 	return after, p.Difference, nil
 }
 
@@ -116,6 +119,13 @@ func (p *planner) need(s Step) {
 	switch s.do {
 	case add:
 		p.authority(s.parent)
+		if was, gone := p.before.gone(s.org); gone && was != s.parent { // a move in two changes is one all the same
+			from := p.came(was)
+			p.authority(first(from))
+			p.cross(from, p.path(s.parent))
+			p.Returned = append(p.Returned, s.org)
+			p.ends = true // what it wished once is not known any more
+		}
 	case assign, unset:
 		p.authority(s.org)
 		p.judge(s.org)
@@ -130,21 +140,25 @@ func (p *planner) need(s Step) {
 			}
 		}
 	case move:
-		from, to := p.path(s.org), p.path(s.parent)
 		p.authority(p.nodes[s.org].Parent)
 		p.authority(s.parent)
 		p.moved = append(p.moved, s.org)
-		common := slices.IndexFunc(from, func(o symbolon.OrgID) bool { return slices.Contains(to, o) })
-		if common >= 0 {
-			p.authority(from[common])
-			p.judge(from[common])
-			return
-		}
-		p.Top = true // nobody is above both, so both sides decide, each at its top
-		for _, side := range [][]symbolon.OrgID{from, to} {
-			if n := len(side); n > 0 {
-				p.judge(side[n-1])
-			}
+		p.cross(p.path(s.org), p.path(s.parent))
+	}
+}
+
+// cross notes who decides about what goes from one place to another: the lowest above both.
+func (p *planner) cross(from, to []symbolon.OrgID) {
+	common := slices.IndexFunc(from, func(o symbolon.OrgID) bool { return slices.Contains(to, o) })
+	if common >= 0 {
+		p.authority(from[common])
+		p.judge(from[common])
+		return
+	}
+	p.Top = true // nobody is above both, so both sides decide, each at its top
+	for _, side := range [][]symbolon.OrgID{from, to} {
+		if n := len(side); n > 0 {
+			p.judge(side[n-1])
 		}
 	}
 }

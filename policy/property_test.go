@@ -156,7 +156,8 @@ func requireTight(t *rapid.T, f *Forest) {
 	}
 }
 
-// loosened compares what held with what will, and demands approval for what is looser and for nothing else but removal.
+// loosened compares what held with what will, and demands approval for what is looser and for nothing else but removal
+// and return.
 func loosened(t *rapid.T, before, after *Forest, d Difference) bool {
 	var loose []string
 	removed := false
@@ -179,9 +180,13 @@ func loosened(t *rapid.T, before, after *Forest, d Difference) bool {
 		}
 	}
 	require.ElementsMatch(t, loose, told, "the difference tells of everything that loosens")
+	for _, org := range d.Returned {
+		parent, gone := before.gone(org)
+		require.True(t, gone && before.nodes[org] == nil && after.nodes[org].Parent != parent || len(d.Steps) > 1, "only what has left comes back")
+	}
 	if loose != nil || removed {
 		require.NotEmpty(t, d.Approve)
-	} else if !slices.ContainsFunc(d.Steps, func(s Step) bool { return s.do == remove }) {
+	} else if d.Returned == nil && !slices.ContainsFunc(d.Steps, func(s Step) bool { return s.do == remove }) {
 		require.Empty(t, d.Approve)
 	}
 	for _, org := range slices.Concat(d.Approve, d.Needs) {

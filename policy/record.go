@@ -43,6 +43,8 @@ type head struct {
 	// Open are the proposals that wait, by id, with their ends. A writer of the database who puts back the record of one that
 	// was carried out or withdrawn does not make it wait again.
 	Open map[string]time.Time `json:"open,omitempty"`
+
+	Left []leaving `json:"left,omitempty"` // organisations that were removed, the latest last
 }
 
 const maxOpen = 128 // proposals that wait

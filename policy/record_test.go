@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -68,4 +69,34 @@ func TestNewerVersion(t *testing.T) {
 			require.ErrorIs(t, err, symbolon.ErrUnavailable)
 		}
 	}
+}
+
+// What was removed is remembered up to a size, the oldest forgotten first, and the head stays below what a record may have.
+func TestRemembersWhatLeft(t *testing.T) {
+	id := func(i int) symbolon.OrgID { return symbolon.OrgID(fmt.Sprintf("organisation%04d", i)) }
+	f, err := NewForest(Node{Org: "top"})
+	require.NoError(t, err)
+	after := &Forest{nodes: f.nodes, order: f.order}
+	for i := range 1000 {
+		one, err := NewForest(Node{Org: "top"}, Node{Org: id(i), Parent: "top"})
+		require.NoError(t, err)
+		one.left = after.left
+		after.left = one.leave(f)
+	}
+	_, oldest := after.gone(id(0))
+	_, enough := after.gone(id(600))
+	parent, last := after.gone(id(999))
+	require.True(t, !oldest && enough && last && parent == "top")
+	h := head{Left: after.left}
+	for i := range maxOpen {
+		h, err = h.opens(fmt.Sprintf("%026d", i), time.Unix(9e9, 0), time.Now())
+		require.NoError(t, err)
+	}
+	_, err = h.opens("more", time.Unix(9e9, 0), time.Now())
+	require.ErrorIs(t, err, symbolon.ErrInvalid)
+	require.ErrorContains(t, err, "128 proposals wait already; approve or withdraw some")
+	raw, err := json.Marshal(h)
+	require.NoError(t, err)
+	require.Less(t, len(raw), storage.MaxValue-(16<<10), "with room for what was touched")
+	require.Empty(t, h.closes("", time.Unix(9e9, 0)).Open, "what has lapsed is forgotten")
 }

@@ -29,7 +29,8 @@ const (
 	remove act = "remove"
 )
 
-// Add puts a new organisation below a parent, or, with no parent, makes it a top.
+// Add puts a new organisation below a parent, or, with no parent, makes it a top. One that was removed from under another
+// parent is moved thereby, and needs whom a [Move] needs and their approval: a Tree remembers several hundred of those.
 func Add(org, parent symbolon.OrgID, s Settings) Step {
 	return Step{do: add, org: org, parent: parent, settings: maps.Clone(s)}
 }
