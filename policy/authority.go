@@ -48,6 +48,8 @@ func (t *Tree) live(ctx context.Context, s *snapshot, f symbolon.Facts) (symbolo
 	}
 	err = stamp.Check(ctx, t.space, st)
 	switch {
+	case err == nil && stamp.Orgs(f.Actor.Org, f.Actor.Orgs...) != st.Orgs: // also where the session does not know
+		return symbolon.Actor{}, refuse(ReasonOver, "they belong elsewhere by now")
 	case errors.Is(err, stamp.ErrDead):
 		return symbolon.Actor{}, refuse(ReasonOver, err.Error())
 	case err != nil:

@@ -57,6 +57,22 @@ func (p *planner) came(parent symbolon.OrgID) []symbolon.OrgID {
 	return nil
 }
 
+// cross notes who decides about what goes from one place to another: the lowest above both.
+func (p *planner) cross(from, to []symbolon.OrgID) {
+	common := slices.IndexFunc(from, func(o symbolon.OrgID) bool { return slices.Contains(to, o) })
+	if common >= 0 {
+		p.authority(from[common])
+		p.judge(from[common])
+		return
+	}
+	p.Top = true // nobody is above both, so both sides decide, each at its top
+	for _, side := range [][]symbolon.OrgID{from, to} {
+		if n := len(side); n > 0 {
+			p.judge(side[n-1])
+		}
+	}
+}
+
 func first(orgs []symbolon.OrgID) symbolon.OrgID {
 	if len(orgs) == 0 {
 		return ""

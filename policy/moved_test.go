@@ -93,3 +93,15 @@ func TestWhoWasMovedSignsInAnew(t *testing.T) {
 		})
 	}
 }
+
+// S7: nor with a Principal from before, whatever their session knows.
+func TestPrincipalFromBefore(t *testing.T) {
+	staff := maps.Clone(people)
+	h := newHouseOf(t, memory.New(), staff)
+	omar := h.is("omar")
+	staff["omar"] = symbolon.Actor{Org: "business"}
+	_, err := h.tree.Change(t.Context(), omar, "why", policy.Set("business", expiry(10)))
+	h.refused(err, policy.ReasonOver, "he belongs elsewhere")
+	_, err = h.tree.Change(t.Context(), h.is("omar"), "why", policy.Set("business", expiry(10)))
+	require.NoError(t, err, "signed in anew")
+}

@@ -147,22 +147,6 @@ func (p *planner) need(s Step) {
 	}
 }
 
-// cross notes who decides about what goes from one place to another: the lowest above both.
-func (p *planner) cross(from, to []symbolon.OrgID) {
-	common := slices.IndexFunc(from, func(o symbolon.OrgID) bool { return slices.Contains(to, o) })
-	if common >= 0 {
-		p.authority(from[common])
-		p.judge(from[common])
-		return
-	}
-	p.Top = true // nobody is above both, so both sides decide, each at its top
-	for _, side := range [][]symbolon.OrgID{from, to} {
-		if n := len(side); n > 0 {
-			p.judge(side[n-1])
-		}
-	}
-}
-
 // authority notes that it is needed at an organisation; at none, it is the host's.
 func (p *planner) authority(org symbolon.OrgID) {
 	if at := p.standing(org); at != "" {
