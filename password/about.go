@@ -1,6 +1,7 @@
 package password
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,6 +26,11 @@ type About struct {
 
 // Format prints REDACTED, whatever the verb.
 func (a About) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// MarshalText refuses: it may have a password in it.
+func (a About) MarshalText() ([]byte, error) { return nil, errNoText }
+
+var errNoText = errors.New("password: what a password is judged by does not marshal")
 
 // LogValue logs REDACTED.
 func (a About) LogValue() slog.Value { return slog.StringValue(redacted) }

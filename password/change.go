@@ -24,6 +24,9 @@ type Change struct {
 // Format prints REDACTED, whatever the verb.
 func (c Change) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
+// MarshalText refuses: a wish has passwords in it.
+func (c Change) MarshalText() ([]byte, error) { return nil, errNoText }
+
 // LogValue logs REDACTED.
 func (c Change) LogValue() slog.Value { return slog.StringValue(redacted) }
 

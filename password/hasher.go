@@ -44,12 +44,17 @@ type Hasher struct {
 	cost    Cost
 	rand    io.Reader
 	schemes map[string]Scheme
-	pepper  Pepper
+	secrets func() secrets // a closure: %+v follows unexported fields and asks no method
 	mix     []share
-	mixKey  Key
 	owner   Owner
 	line    chan struct{} // holds one for each who waits or hashes
 	slots   chan struct{} // holds one for each who hashes
+}
+
+// secrets is what only a Hasher may know.
+type secrets struct {
+	pepper Pepper
+	mixKey Key
 }
 
 // NewHasher returns a Hasher that takes at most Slots times Cost.Memory, and for imported hashes that cost more at most
@@ -95,8 +100,9 @@ func NewHasher(opts *Options) (*Hasher, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	h := &Hasher{cost: o.Cost, rand: o.Rand, schemes: maps.Clone(o.Schemes), pepper: o.Pepper, mixKey: slices.Clone(o.Mix.Key)}
-	h.pepper.Keys = maps.Clone(o.Pepper.Keys)
+	keep := secrets{o.Pepper, slices.Clone(o.Mix.Key)}
+	keep.pepper.Keys = maps.Clone(o.Pepper.Keys)
+	h := &Hasher{cost: o.Cost, rand: o.Rand, schemes: maps.Clone(o.Schemes), secrets: func() secrets { return keep }}
 	wrong = append(wrong, o.Pepper.validate()...)
 	mix, bad := h.shares(o.Mix)
 	h.mix = mix
@@ -123,7 +129,7 @@ func (h *Hasher) Parse(s string) (Hash, error) {
 	case err == nil && h.schemes[ident] != nil:
 		return hashOf(stored{encoded: s, ident: ident}), nil
 	case ident == pepper:
-		return h.pepper.parse(s)
+		return h.secrets().pepper.parse(s)
 	}
 	return ParseHash(s)
 }
@@ -138,10 +144,10 @@ func (h *Hasher) Seal(hash Hash) (Hash, error) {
 		return Hash{}, err
 	case is.ident == "":
 		return Hash{}, errors.New("password: the zero Hash is not sealed: there is no password")
-	case len(h.pepper.Keys) == 0 || hash.open().sealed.version == h.pepper.Current:
+	case len(h.secrets().pepper.Keys) == 0 || hash.open().sealed.version == h.secrets().pepper.Current:
 		return hash, nil
 	}
-	return h.pepper.seal(h.owner, is.encoded, h.rand)
+	return h.secrets().pepper.seal(h.owner, is.encoded, h.rand)
 }
 
 // NeedsUpgrade reports whether a password that was just verified against the hash should be hashed anew: it is of another
@@ -152,7 +158,7 @@ func (h *Hasher) NeedsUpgrade(hash Hash) bool {
 		return false // there is nothing to verify
 	}
 	return is.ident != argon2id || is.cost.weaker(h.cost) || len(is.salt) < saltSize || len(is.tag) < tagSize ||
-		hash.open().sealed.version != h.pepper.Current
+		hash.open().sealed.version != h.secrets().pepper.Current
 }
 
 // unsealed returns what is under the pepper. What is under none stays as it is.
@@ -160,7 +166,7 @@ func (h *Hasher) unsealed(is stored) (stored, error) {
 	if is.ident != pepper {
 		return is, nil
 	}
-	encoded, err := h.pepper.open(h.owner, is.sealed)
+	encoded, err := h.secrets().pepper.open(h.owner, is.sealed)
 	if err != nil {
 		return stored{}, err
 	}

@@ -54,7 +54,7 @@ func (h *Hasher) like() stored {
 	if len(h.mix) == 0 {
 		return stored{}
 	}
-	draw := h.owner.draw(h.mixKey, "symbolon password mix")
+	draw := h.owner.draw(h.secrets().mixKey, "symbolon password mix")
 	at := float64(binary.BigEndian.Uint64(draw)) / math.MaxUint64
 	for _, s := range h.mix {
 		if at < s.upTo {

@@ -32,7 +32,8 @@ type Pepper struct {
 
 const pepper = "pepper"
 
-// Key is 32 random bytes or more. It does not print, log or marshal.
+// Key is 32 random bytes or more. It does not print, log or marshal, unless it lies in an unexported field of something
+// else, of which fmt asks no method: hand it to [NewHasher], which hides it, and keep nothing around it that is printed.
 type Key []byte
 
 const leastKey = 32

@@ -152,7 +152,7 @@ func TestSealOnImport(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, crypt5, same.Reveal(), "without a pepper there is nothing to do")
 
-	twice, err := h.pepper.seal(anna, must(h.pepper.seal(anna, crypt5, h.rand)).Reveal(), h.rand)
+	twice, err := h.secrets().pepper.seal(anna, must(h.secrets().pepper.seal(anna, crypt5, h.rand)).Reveal(), h.rand)
 	require.NoError(t, err)
 	require.False(t, once{t, h}.Verify(twice, "Hello world!"))
 	_, err = h.Seal(twice)
@@ -214,10 +214,17 @@ func TestKeysAndWishesDoNotPrint(t *testing.T) {
 		_, err := json.Marshal(v)
 		require.Error(t, err)
 	}
+	h := hasher(t, Options{Pepper: p, Mix: Mix{Key: secret, Parts: map[string]float64{crypt5: 0.5}}})
+	for _, v := range []any{h, *h, h.For(Owner{"north", "mia", "pwd"}), struct{ in *Hasher }{h}, struct{ in Hasher }{*h}} {
+		fmt.Fprintf(&out, "%v %+v %#v %s %x %d", v, v, v, v, v, v)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "hasher", v)
+	}
 	wish := Change{New: string(secret), About: About{Words: []string{string(secret)}, Previous: string(secret)}}
 	for _, v := range []any{wish, &wish, wish.About, map[string]Change{"x": wish}, struct{ About }{wish.About}} {
 		fmt.Fprintf(&out, "%v %+v %#v %s %x", v, v, v, v, v)
 		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "wish", v)
+		_, err := json.Marshal(v)
+		require.Error(t, err)
 	}
 	for _, form := range []string{string(secret), fmt.Sprintf("%x", secret), fmt.Sprint(secret)} {
 		require.NotContains(t, out.String(), strings.Trim(form, "[]"))

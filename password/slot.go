@@ -62,10 +62,10 @@ func (s *Slot) Hash(password string) (Hash, error) {
 	}
 	tag := h.cost.derive(material(password), salt, tagSize)
 	hash := hashOf(stored{encoded: encode(h.cost, salt, tag), ident: argon2id, cost: h.cost, salt: salt, tag: tag})
-	if len(h.pepper.Keys) == 0 {
+	if len(h.secrets().pepper.Keys) == 0 {
 		return hash, nil
 	}
-	return h.pepper.seal(h.owner, hash.Reveal(), h.rand)
+	return h.secrets().pepper.seal(h.owner, hash.Reveal(), h.rand)
 }
 
 // Verify reports whether the password is the one behind the Hash. It takes as long for the zero Hash, and for one that
@@ -106,7 +106,7 @@ func (s *Slot) DummyLike(hash Hash, password string) {
 // readable returns what a password may be compared with. Where there is nothing, it is what would cost as much.
 func (h *Hasher) readable(hash Hash) (is stored, ok bool) {
 	is, err := h.unsealed(hash.open())
-	bare := len(h.pepper.Keys) > 0 && !h.pepper.Bare && hash.open().ident != pepper // planted by a writer of the store
+	bare := len(h.secrets().pepper.Keys) > 0 && !h.secrets().pepper.Bare && hash.open().ident != pepper // planted by a writer of the store
 	if err != nil || is.ident == "" || bare || !h.knows(is) {
 		return h.like(), false
 	}
