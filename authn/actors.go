@@ -287,6 +287,7 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 				return rec.Add(tx)
 			}
 			rec.ActorMethods = []symbolon.Method{symbolon.MethodPassword}
+			s.unusual(tx, answer, lim.lockout)
 			stored, _, err := table.Get[password.Record](tx.View, acc.secret())
 			if err != nil {
 				return err
@@ -304,7 +305,6 @@ func (a *Actors) newSignIn(acc account, lim limits, pw string) (*signIn, error) 
 				rec.Reason, s.short = string(ReasonFactor), true
 				return rec.Add(tx)
 			}
-			s.unusual(tx, answer, lim.lockout)
 			rec.Outcome = audit.Succeeded
 			if err := rec.Add(tx); err != nil {
 				return err

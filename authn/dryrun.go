@@ -18,7 +18,7 @@ func (a *Actors) DryRun() ActorsDryRun { return ActorsDryRun{a} }
 // not be a free guess: the present password is looked at, counted and recorded
 // exactly as there, and only the new one is not kept.
 func (d ActorsDryRun) ChangePassword(ctx context.Context, login, present, next string) error {
-	return d.actors.changePassword(ctx, login, present, next, true)
+	return d.actors.changePassword(ctx, Device{}, login, present, next, true)
 }
 
 // ResetPassword tells whether [Actors.ResetPassword] would go through.

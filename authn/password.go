@@ -132,10 +132,17 @@ type change struct {
 // [ReasonFactor] there: who could change it on its strength alone could shut its
 // owner out.
 func (a *Actors) ChangePassword(ctx context.Context, login, present, next string) error {
-	return a.changePassword(ctx, login, present, next, false)
+	return a.changePassword(ctx, Device{}, login, present, next, false)
 }
 
-func (a *Actors) changePassword(ctx context.Context, login, present, next string, dry bool) error {
+// ChangePasswordFrom is [Actors.ChangePassword] from a device that may be known,
+// under the terms of [Actors.SignInFrom]: strangers who guess at a login do not
+// keep its owner from replacing a password that has expired.
+func (a *Actors) ChangePasswordFrom(ctx context.Context, d Device, login, present, next string) error {
+	return a.changePassword(ctx, d, login, present, next, false)
+}
+
+func (a *Actors) changePassword(ctx context.Context, d Device, login, present, next string, dry bool) error {
 	if n := len(login); n == 0 || n > maxLogin {
 		return invalid("login", fmt.Sprintf("has %d bytes, must have 1 to %d", n, maxLogin))
 	}
@@ -154,6 +161,7 @@ func (a *Actors) changePassword(ctx context.Context, login, present, next string
 	if err != nil {
 		return failed(err)
 	}
+	c.Known = a.known(acc, d)
 	answer, err := a.gate.Run(ctx, c.Try)
 	if err == nil {
 		c.start(ctx)
@@ -193,6 +201,11 @@ func (a *Actors) newChange(acc account, lim limits, about password.About, next s
 			return nil, err
 		}
 		check.then = func(was password.Record) {
+			// Where it leads nowhere it must not take longer than a wrong one.
+			if r := lim.rules.Status(was, true, a.parts.Now()).Result; r == password.Revoked || lim.secondFactor && !r.MustChange() {
+				c.broken = password.ErrBusy // should it lead somewhere by the time it is settled
+				return
+			}
 			wish := password.Change{New: next, About: about, Sources: a.opt.Sources}
 			c.next, c.broken = lim.rules.Change(ctx, check.Slot, was, wish, a.parts.Now())
 		}
@@ -211,6 +224,7 @@ func (a *Actors) newChange(acc account, lim limits, about password.About, next s
 		if err := c.recordLock(tx, answer); err != nil { // of guesses before this one
 			return err
 		}
+		c.unusual(tx, answer, lim.lockout)
 		r := audit.Record{ID: c.auditIDs[0], Event: "password.changed", Outcome: audit.Failed, Actor: acc.actor.ID, Org: acc.actor.Org,
 			ActorMethods: []symbolon.Method{symbolon.MethodPassword}}
 		switch c.result = lim.rules.Status(was, true, tx.Now()).Result; {

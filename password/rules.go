@@ -167,7 +167,7 @@ func (p Policy) check(password string, who About) (v Violations) {
 	if who.Previous != "" && Usable(who.Previous) == nil {
 		previous := normal(who.Previous)
 		same := previous == password
-		used := same && p.History > 0
+		used := same && (p.History > 0 || p.MinChanged == 0) // a change changes something, also without a history
 		broken(used, RuleHistory, "choose one that you have not used before")
 		broken(!used && p.MinChanged > 0 && similar(runes, []rune(previous), p.MinChanged), RuleSimilar,
 			"choose one that differs from the present one in at least %d characters", p.MinChanged)
