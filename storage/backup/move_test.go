@@ -95,7 +95,7 @@ func TestAMoveIsRepeatedAndTakenBack(t *testing.T) {
 		source.in("mia", right)
 		require.NoError(t, backup.Fence(t.Context(), source.store, "acme", nil))
 		file := export(t, source.store, "acme")
-		target := memory.New()
+		var target *memory.Store
 		broken := 0
 		for commits := 1; ; commits++ {
 			target = memory.New()
