@@ -1,6 +1,7 @@
 package authn_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"github.com/symbolon-auth/symbolon"
 	"github.com/symbolon-auth/symbolon/authn"
 	"github.com/symbolon-auth/symbolon/password"
+	"github.com/symbolon-auth/symbolon/policy"
+	"github.com/symbolon-auth/symbolon/storage/memory"
 )
 
 // PW-22: a password that must be changed is changed to another one, also where no history is kept.
@@ -58,4 +61,34 @@ func TestAnExpiredPasswordIsChangedFromAKnownDevice(t *testing.T) {
 		require.NoError(t, d.actors.ChangePasswordFrom(t.Context(), dev, "mia", right, right+" anew"))
 		refused(t, d.actors.ChangePasswordFrom(t.Context(), dev, "mia", right+" anew", right), authn.ReasonLocked, "the device has ended with the password")
 	})
+}
+
+// asked is a list of passwords that counts who looks at it.
+type asked struct{ times int }
+
+func (a *asked) Listed(context.Context, string) (bool, error) {
+	a.times++
+	return false, nil
+}
+
+// AN-47: where a change is refused whatever the new password is, nobody looks at that, or the time would tell that the
+// present one was right.
+func TestARefusedChangeLooksAtNothing(t *testing.T) {
+	d, list := newDesk(t, memory.New()), &asked{}
+	var err error
+	d.actors, err = authn.NewActors(d.realm, &authn.ActorsOptions{Hasher: testHasher(t), Sources: []password.Source{list}})
+	require.NoError(t, err)
+	ctx := t.Context()
+	require.NoError(t, d.actors.ChangePassword(ctx, "mia", right, right+" anew"))
+	require.Equal(t, 1, list.times)
+	require.NoError(t, d.actors.AsHost("found on a forum").RevokePassword(ctx, "mia"))
+	refused(t, d.actors.ChangePassword(ctx, "mia", right+" anew", right), authn.ReasonRevoked, "the present one was right")
+	require.Equal(t, 1, list.times, "revoked")
+
+	c := newChain(t, map[symbolon.OrgID]policy.Settings{"shop": {policy.SecondFactorRequired: policy.Flag(true)}})
+	list.times = 0
+	c.actors, err = authn.NewActors(c.realm, &authn.ActorsOptions{Hasher: testHasher(t), Sources: []password.Source{list}, Policy: c.tree})
+	require.NoError(t, err)
+	refused(t, c.actors.ChangePassword(ctx, "mia", right, right+" anew"), authn.ReasonFactor, "the present one was right")
+	require.Zero(t, list.times, "a second factor is demanded")
 }

@@ -16,7 +16,8 @@ func (a *Actors) DryRun() ActorsDryRun { return ActorsDryRun{a} }
 
 // ChangePassword tells whether [Actors.ChangePassword] would go through. It must
 // not be a free guess: the present password is looked at, counted and recorded
-// exactly as there, and only the new one is not kept.
+// exactly as there, and only the new one is not kept. It knows no device, so it may
+// be locked where [Actors.ChangePasswordFrom] would not be.
 func (d ActorsDryRun) ChangePassword(ctx context.Context, login, present, next string) error {
 	return d.actors.changePassword(ctx, Device{}, login, present, next, true)
 }

@@ -130,7 +130,7 @@ type change struct {
 // signs nobody in: a thief who has it gains another password that opens nothing,
 // and the owner is told. A password that is in good order is refused with
 // [ReasonFactor] there: who could change it on its strength alone could shut its
-// owner out.
+// owner out. From a device that may be known, call [Actors.ChangePasswordFrom].
 func (a *Actors) ChangePassword(ctx context.Context, login, present, next string) error {
 	return a.changePassword(ctx, Device{}, login, present, next, false)
 }
